@@ -1,0 +1,20 @@
+#include "cli/command.h"
+
+namespace valuelens {
+
+CLI::App * add_command(CLI::App & parent, Context & context, const std::string & name, const std::string & description,
+                       const std::string & example, std::function<Outcome()> action) {
+    CLI::App * command = parent.add_subcommand(name, description);
+    command->footer("Example:\n  " + example);
+    command->add_flag("--json", context.json, "Print the result as one JSON object on stdout")->group("Output");
+    command->add_flag("-q,--quiet", context.quiet, "Show warnings and errors only")->group("Output");
+    command->add_flag("-v,--verbose", context.verbose, "Show debug messages too")->group("Output");
+    command->callback([&context, action = std::move(action)] { context.action = action; });
+    return command;
+}
+
+CLI::Validator unnamed(CLI::Validator validator) {
+    return validator.description("");
+}
+
+} // namespace valuelens

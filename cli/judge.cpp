@@ -1,0 +1,47 @@
+#include <memory>
+
+#include "cli/run_folder.h"
+
+namespace valuelens {
+
+namespace {
+
+struct JudgeCommandOptions {
+    std::string run;
+    bool rejudge = false;
+    EngineOptions engine;
+};
+
+Outcome run_judge_command(const JudgeCommandOptions & options, Context & context) {
+    RunRequest request;
+    request.folder = options.run;
+    request.override_config = [&](RunConfig & config) {
+        // -m and -np mean the judge's here: the subject has no part in this stage.
+        RunConfig given = config;
+        override_run_config(options.engine, given);
+        config.threads = given.threads;
+        config.n_gpu_layers = given.n_gpu_layers;
+        config.judge_model = options.engine.model ? given.model : config.judge_model;
+        config.judge_parallel = options.engine.parallel ? given.parallel : config.judge_parallel;
+    };
+    request.stages = {Stage::judge};
+    request.rejudge = options.rejudge;
+    request.command = "valuelens judge";
+    return summary_outcome(execute_run(request, context.console, context.stop));
+}
+
+} // namespace
+
+void setup_judge(CLI::App & app, Context & context) {
+    auto options = std::make_shared<JudgeCommandOptions>();
+    CLI::App * command =
+        add_command(app, context, "judge", "Label the responses of a run", "valuelens judge --run my-run",
+                    [options, &context] { return run_judge_command(*options, context); });
+    add_run_option(*command, options->run)->required();
+    command->add_flag(
+        "--rejudge", options->rejudge,
+        "Forget the labels that are there and judge anew (another judge: [judge] in the run's config.toml)");
+    add_engine_options(*command, options->engine)->description("The judge's model (the run's config)");
+}
+
+} // namespace valuelens

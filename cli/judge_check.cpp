@@ -1,0 +1,72 @@
+#include <filesystem>
+#include <memory>
+
+#include "base/fail.h"
+#include "cli/command.h"
+#include "cli/engine_options.h"
+#include "cli/judge_output.h"
+#include "cli/run_folder.h"
+#include "pipeline/judge_tools.h"
+
+namespace valuelens {
+
+namespace {
+
+struct JudgeCheckCommandOptions {
+    std::vector<std::string> labelled;
+    std::string concepts;
+    std::string judge = "probe";
+    std::string probe = "auto";
+    std::string prior = "balanced";
+    std::string file;
+    std::size_t limit = 0;
+    EngineOptions engine;
+};
+
+Outcome run_judge_check(const JudgeCheckCommandOptions & options, Context & context) {
+    JudgeCheckRequest request;
+    override_run_config(options.engine, request.config);
+    request.config.judge_model = options.engine.model.value_or("");
+    request.config.judge_parallel = request.config.parallel;
+    request.config.concepts_file = options.concepts;
+    request.config.judge_kind = options.judge;
+    request.config.judge_probe = options.probe;
+    request.config.judge_prior = options.prior;
+    request.config.judge_file = options.file;
+    request.labelled.assign(options.labelled.begin(), options.labelled.end());
+    request.limit = options.limit;
+    request.options.seed = options.engine.seed.value_or(0);
+    return judge_outcome(check_judge_on_files(request, context.console, context.stop));
+}
+
+} // namespace
+
+void setup_judge_check(CLI::App & app, Context & context) {
+    auto options = std::make_shared<JudgeCheckCommandOptions>();
+    CLI::App * command = add_command(app, context, "judge-check", "Measure a judge on texts that people labelled",
+                                     "valuelens judge-check --labelled touche23/arguments-validation.tsv",
+                                     [options, &context] { return run_judge_check(*options, context); });
+    add_engine_options(*command, options->engine);
+    command->add_option("--labelled", options->labelled, "Labelled texts: JSONL, or Touché23-ValueEval (folder or TSV)")
+        ->required()
+        ->type_name("FILE...");
+    command->add_option("--concepts", options->concepts, "Concept set (TOML) instead of Schwartz's ten values")
+        ->type_name("FILE");
+    command
+        ->add_option("--judge", options->judge, "probe (default), ask (the model of -m, yes or no), file or dictionary")
+        ->check(CLI::IsMember({"probe", "ask", "file", "dictionary"}).description(""))
+        ->type_name("KIND");
+    command
+        ->add_option("--probe", options->probe,
+                     "Shipped names joined by +, or a file of judge-train (all shipped ones)")
+        ->type_name("NAME|FILE");
+    command->add_option("--prior", options->prior, "Of the probe: balanced (default) or training")
+        ->check(CLI::IsMember({"balanced", "training"}).description(""))
+        ->type_name("PRIOR");
+    command->add_option("--file", options->file, "Labels (judge file) or word list (judge dictionary)")
+        ->type_name("FILE");
+    command->add_option("--limit", options->limit, "Measure on a seeded sample of so many texts (0: all)")
+        ->type_name("N");
+}
+
+} // namespace valuelens

@@ -1,0 +1,73 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace valuelens {
+
+/// What a run is made from and how: every key of a run's TOML file, with its default. The fields are listed once more,
+/// with section, key and meaning, in run_config.cpp; reading, writing, comparing and checking all go through that list.
+struct RunConfig {
+    std::string model = "smollm2-135m"; ///< a path, or NAME[:TYPE] of the catalogue
+    std::int64_t threads = 0;
+    std::int64_t n_gpu_layers = -1;
+    std::int64_t ctx_size = 0;
+    std::int64_t parallel = 32;
+    std::string kv_type = "auto";
+    std::string chat_template;
+    std::string chat_template_kwargs;
+    std::string date = "2024-07-26";
+
+    std::string concepts_file;
+    std::string templates_file;
+
+    std::string queries_file;
+    std::string queries_format = "detect";
+    std::int64_t queries_limit = 0;
+    bool queries_sample = false;
+    std::string queries_language;
+
+    std::int64_t max_tokens = 128;
+    double temperature = 0;
+    std::int64_t top_k = 0;
+    double top_p = 1;
+    double min_p = 0;
+    std::string activations = "f32";
+    std::int64_t slice_size = 256;
+
+    std::string judge_kind = "probe";
+    std::string judge_probe = "auto";
+    std::string judge_model;
+    std::string judge_prior = "matched";
+    std::string judge_file;
+    std::string judge_check;
+    std::int64_t judge_parallel = 32;
+    double undecided_low = 0.4;
+    double undecided_high = 0.6;
+
+    std::int64_t min_count = 8;
+    double held_out = 0.2;
+    std::int64_t bootstraps = 200;
+    double confidence = 0.95;
+
+    std::int64_t seed = 0;
+};
+
+/// Reads a config; what it does not state keeps its default. File paths in it are relative to its folder (or, where
+/// there is no such file, to the working directory) and come back absolute. Throws Error(usage) with file:line for an
+/// unknown key, a value of another type or out of range.
+RunConfig load_run_config(const std::filesystem::path & path);
+
+/// The same from a text; `name` stands in errors, relative paths are meant from `folder`.
+RunConfig parse_run_config(const std::string & text, const std::string & name, const std::filesystem::path & folder);
+
+/// TOML with every key written out and explained.
+std::string to_toml(const RunConfig & config);
+
+/// Names of the keys whose values differ and that a run cannot change once begun, as "section.key (was X, now Y)". How
+/// fast it runs (threads, GPU layers) and where the model's file lies may change.
+std::vector<std::string> frozen_differences(const RunConfig & before, const RunConfig & now);
+
+} // namespace valuelens

@@ -1,0 +1,146 @@
+#include "base/file.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+
+#include "base/fail.h"
+
+namespace valuelens {
+
+namespace fs = std::filesystem;
+
+AtomicFile::AtomicFile(fs::path target) : target_(std::move(target)) {
+    static std::atomic<unsigned> counter{0};
+    side_ = target_;
+    side_ += fmt::format(".{}.{}.partial", ::getpid(), counter++);
+    descriptor_ = ::open(side_.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    check(descriptor_ >= 0, "created");
+}
+
+AtomicFile::~AtomicFile() {
+    if (descriptor_ >= 0) {
+        ::close(descriptor_);
+        ::unlink(side_.c_str());
+    }
+}
+
+void AtomicFile::check(bool ok, const char * action) {
+    if (ok) {
+        return;
+    }
+    const int cause = errno;
+    const char * hint =
+        cause == ENOSPC || cause == EDQUOT ? "; free some disk space and run the same command again" : "";
+    fail(ErrorKind::bad_input, "{}: cannot be {} ({}){}", target_.string(), action, std::strerror(cause), hint);
+}
+
+void AtomicFile::write(const void * data, std::size_t size) {
+    write_at(size_, data, size);
+}
+
+void AtomicFile::write_at(std::uint64_t offset, const void * data, std::size_t size) {
+    const char * bytes = static_cast<const char *>(data);
+    std::size_t done = 0;
+    while (done < size) {
+        const ssize_t step = ::pwrite(descriptor_, bytes + done, size - done, static_cast<off_t>(offset + done));
+        if (step < 0 && errno == EINTR) {
+            continue;
+        }
+        check(step > 0, "written");
+        done += static_cast<std::size_t>(step);
+    }
+    size_ = std::max(size_, offset + size);
+}
+
+void AtomicFile::commit() {
+    check(::fsync(descriptor_) == 0, "flushed to disk");
+    check(::close(descriptor_) == 0, "closed");
+    descriptor_ = -1;
+    if (::rename(side_.c_str(), target_.c_str()) != 0) {
+        const int cause = errno;
+        ::unlink(side_.c_str());
+        errno = cause;
+        check(false, "put in place");
+    }
+    // The rename itself must survive a power cut: flush the folder that holds the name.
+    const fs::path folder = target_.has_parent_path() ? target_.parent_path() : fs::path(".");
+    const int directory = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (directory >= 0) {
+        ::fsync(directory);
+        ::close(directory);
+    }
+}
+
+void write_file(const fs::path & path, std::string_view contents) {
+    AtomicFile file(path);
+    file.write(contents);
+    file.commit();
+}
+
+namespace {
+
+std::ifstream open_for_reading(const fs::path & path) {
+    std::error_code ignored;
+    if (fs::is_directory(path, ignored)) {
+        fail(ErrorKind::bad_input, "{}: is a folder, a file was expected", path.string());
+    }
+    std::ifstream stream(path, std::ios::binary);
+    if (!stream) {
+        fail(ErrorKind::bad_input, "{}: cannot be read ({})", path.string(), std::strerror(errno));
+    }
+    return stream;
+}
+
+} // namespace
+
+std::string read_file(const fs::path & path) {
+    std::ifstream stream = open_for_reading(path);
+    std::string contents((std::istreambuf_iterator<char>(stream)), std::istreambuf_iterator<char>());
+    if (stream.bad()) {
+        fail(ErrorKind::bad_input, "{}: reading failed", path.string());
+    }
+    return contents;
+}
+
+void for_each_line(const fs::path & path, const std::function<void(std::string_view, std::size_t)> & line) {
+    std::ifstream stream = open_for_reading(path);
+    std::string text;
+    std::size_t number = 0;
+    while (std::getline(stream, text)) {
+        ++number;
+        std::string_view view = text;
+        if (number == 1 && view.starts_with("\xEF\xBB\xBF")) {
+            view.remove_prefix(3);
+        }
+        if (view.ends_with('\r')) {
+            view.remove_suffix(1);
+        }
+        line(view, number);
+    }
+    if (stream.bad()) {
+        fail(ErrorKind::bad_input, "{}: reading failed after line {}", path.string(), number);
+    }
+}
+
+fs::path cache_home() {
+    const auto variable = [](const char * name) -> fs::path {
+        const char * text = std::getenv(name);
+        return text == nullptr ? fs::path() : fs::path(text);
+    };
+    if (const fs::path own = variable("VALUELENS_HOME"); !own.empty()) {
+        return own;
+    }
+    if (const fs::path shared = variable("XDG_CACHE_HOME"); !shared.empty()) {
+        return shared / "valuelens";
+    }
+    return variable("HOME") / ".cache" / "valuelens";
+}
+
+} // namespace valuelens

@@ -1,0 +1,87 @@
+#include "generate/estimate.h"
+
+#include <algorithm>
+
+#include "base/fail.h"
+
+namespace valuelens {
+
+namespace {
+
+std::uint64_t activation_bytes(const ModelInfo & model, StoredActivations kind) {
+    const auto layers = static_cast<std::uint64_t>(model.n_layer);
+    const auto width = static_cast<std::uint64_t>(model.n_embd);
+    switch (kind) {
+    case StoredActivations::f32:
+        return layers * width * 4;
+    case StoredActivations::f16:
+        return layers * (width * 2 + 4);
+    case StoredActivations::none:
+        return 0;
+    }
+    return 0;
+}
+
+} // namespace
+
+GenerateEstimate estimate_generation(const GenerationPlan & plan, const Generator & generator,
+                                     const GenerateOptions & options, const std::set<std::size_t> & finished) {
+    std::vector<const PlannedResponse *> open;
+    for (const PlannedResponse & response : plan.responses) {
+        const bool ours = response.slice % static_cast<std::size_t>(options.shard_count) ==
+                          static_cast<std::size_t>(options.shard_index);
+        if (ours && finished.count(response.slice) == 0) {
+            open.push_back(&response);
+        }
+    }
+    GenerateEstimate estimate;
+    estimate.responses = open.size();
+    if (open.empty()) {
+        return estimate;
+    }
+
+    constexpr std::size_t most_samples = 64;
+    const std::size_t samples = std::min(most_samples, open.size());
+    std::uint64_t sampled_tokens = 0;
+    std::uint64_t sampled_bytes = 0;
+    for (std::size_t i = 0; i < samples; ++i) {
+        const PlannedResponse & response = *open[i * open.size() / samples];
+        const RenderedPrompt prompt = generator.render(response.system, plan.queries[response.query].text);
+        sampled_tokens += prompt.tokens.size();
+        sampled_bytes += prompt.text.size() + response.system.size() + prompt.tokens.size() * sizeof(Token);
+    }
+    const double scale = static_cast<double>(open.size()) / static_cast<double>(samples);
+    estimate.prompt_tokens = static_cast<std::uint64_t>(static_cast<double>(sampled_tokens) * scale);
+    estimate.max_response_tokens = open.size() * static_cast<std::uint64_t>(options.max_tokens);
+
+    constexpr std::uint64_t bytes_per_token = sizeof(Token) + 6; // the token and its text, generously
+    constexpr std::uint64_t row_overhead = 512; // ids, keys and indices of the database; id in the shard
+    estimate.disk_bytes = open.size() * (activation_bytes(generator.info(), options.activations) + row_overhead) +
+                          static_cast<std::uint64_t>(static_cast<double>(sampled_bytes) * scale) +
+                          estimate.max_response_tokens * bytes_per_token;
+    return estimate;
+}
+
+void require_disk_space(const GenerateEstimate & estimate, const std::filesystem::path & folder,
+                        std::uint64_t available) {
+    if (estimate.disk_bytes <= available) {
+        return;
+    }
+    constexpr double gigabyte = 1e9;
+    fail(ErrorKind::bad_input,
+         "{}: {} responses need up to {:.2f} GB and {:.2f} GB are free; free some space, store activations as f16, or "
+         "take fewer "
+         "queries",
+         folder.string(), estimate.responses, static_cast<double>(estimate.disk_bytes) / gigabyte,
+         static_cast<double>(available) / gigabyte);
+}
+
+void require_disk_space(const GenerateEstimate & estimate, const std::filesystem::path & folder) {
+    std::error_code unknown;
+    const std::filesystem::space_info space = std::filesystem::space(folder, unknown);
+    if (!unknown) {
+        require_disk_space(estimate, folder, space.available);
+    }
+}
+
+} // namespace valuelens

@@ -1,0 +1,340 @@
+#include "generate/generate.h"
+
+#include <algorithm>
+#include <chrono>
+#include <map>
+#include <numeric>
+
+#include "base/fail.h"
+#include "base/hash.h"
+#include "base/random.h"
+#include "base/utf8.h"
+#include "store/activations.h"
+
+namespace valuelens {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr const char * stage_name = "generate";
+constexpr const char * shard_folder = "activations";
+
+/// Ends the progress bar however the stage ends.
+class ProgressScope {
+public:
+    ProgressScope(ProgressSink & sink, std::uint64_t total, std::string_view unit) : sink_(sink) {
+        sink_.start(stage_name, total, unit);
+    }
+    ~ProgressScope() { sink_.finish(); }
+    ProgressScope(const ProgressScope &) = delete;
+    ProgressScope & operator=(const ProgressScope &) = delete;
+
+private:
+    ProgressSink & sink_;
+};
+
+void stop_if_asked(const std::stop_token & stop) {
+    if (stop.stop_requested()) {
+        fail(ErrorKind::interrupted,
+             "generate was interrupted; the finished slices are kept, the same command goes on from there");
+    }
+}
+
+const char * format_name(StoredActivations kind) {
+    return kind == StoredActivations::f16 ? "f16" : "f32";
+}
+
+/// A run holds the responses of one plan, model and set of options: whoever comes back with others is told so.
+void require_same_run(RunDb & db, const GenerationPlan & plan, const ModelInfo & model,
+                      const GenerateOptions & options) {
+    const std::map<std::string, std::string> settings{
+        {"generate.model", fmt::format("{} ({:.12})", model.name, model.identity)},
+        {"generate.plan", plan.fingerprint()},
+        {"generate.max_tokens", std::to_string(options.max_tokens)},
+        {"generate.seed", std::to_string(options.seed)},
+        {"generate.activations", format_name(options.activations)},
+        {"generate.sampling", fmt::format("temperature {}, top_k {}, top_p {}, min_p {}", options.sampling.temperature,
+                                          options.sampling.top_k, options.sampling.top_p, options.sampling.min_p)},
+    };
+    for (const auto & [key, value] : settings) {
+        const std::optional<std::string> held = db.meta(key);
+        if (held && *held != value) {
+            fail(ErrorKind::usage,
+                 "{}: the run was started with {} = {}, now it is {}; restore it or choose another --run",
+                 db.path().string(), key, *held, value);
+        }
+    }
+    for (const auto & [key, value] : settings) {
+        if (!db.meta(key)) {
+            db.set_meta(key, value);
+        }
+    }
+}
+
+/// Side files of a process that was killed while it wrote a shard.
+void remove_leftovers(const fs::path & folder) {
+    std::error_code ignored;
+    for (const fs::directory_entry & entry : fs::directory_iterator(folder, ignored)) {
+        if (entry.path().extension() == ".partial") {
+            fs::remove(entry.path(), ignored);
+        }
+    }
+}
+
+std::vector<std::size_t> open_slices(const GenerationPlan & plan, const GenerateOptions & options,
+                                     const std::set<std::size_t> & finished, std::size_t & before) {
+    std::vector<std::size_t> open;
+    for (auto slice = static_cast<std::size_t>(options.shard_index); slice < plan.n_slices;
+         slice += static_cast<std::size_t>(options.shard_count)) {
+        if (finished.count(slice) == 0) {
+            open.push_back(slice);
+        } else {
+            ++before;
+        }
+    }
+    return open;
+}
+
+/// Why a response cannot be used; null when it can.
+const char * drop_reason(const Response & response) {
+    if (response.finish == FinishReason::too_long) {
+        return "prompt and response do not fit the context";
+    }
+    return response.tokens.empty() ? "no response tokens" : nullptr;
+}
+
+void add(SchedulerStats & sum, const SchedulerStats & stats) {
+    sum.prompt_tokens += stats.prompt_tokens;
+    sum.decoded_tokens += stats.decoded_tokens;
+    sum.shared_tokens += stats.shared_tokens;
+    sum.generated_tokens += stats.generated_tokens;
+    sum.decodes += stats.decodes;
+    sum.seconds += stats.seconds;
+    sum.decode_seconds += stats.decode_seconds;
+    sum.hook_seconds += stats.hook_seconds;
+}
+
+std::string stats_json(const SchedulerStats & stats) {
+    return fmt::format(
+        R"({{"prompt_tokens":{},"decoded_tokens":{},"shared_tokens":{},"generated_tokens":{},"decodes":{},"seconds":{:.3f}}})",
+        stats.prompt_tokens, stats.decoded_tokens, stats.shared_tokens, stats.generated_tokens, stats.decodes,
+        stats.seconds);
+}
+
+class SliceRunner {
+public:
+    SliceRunner(RunDb & db, const fs::path & run_dir, const GenerationPlan & plan, Generator & generator,
+                const GenerateOptions & options, ProgressSink & progress)
+        : db_(db), run_dir_(run_dir), plan_(plan), generator_(generator), options_(options), progress_(progress),
+          started_(std::chrono::steady_clock::now()) {}
+
+    void run(std::size_t slice, const std::stop_token & stop, GenerateResult & result) {
+        const std::span<const PlannedResponse> planned = plan_.slice(slice);
+
+        // Prompts and requests.
+        std::vector<RenderedPrompt> prompts;
+        std::vector<Request> requests;
+        for (const PlannedResponse & item : planned) {
+            prompts.push_back(generator_.render(item.system, plan_.queries[item.query].text));
+            Request request;
+            request.prompt = prompts.back().tokens;
+            request.max_tokens = options_.max_tokens;
+            request.sampling = options_.sampling;
+            request.sampling.seed = derive_seed(options_.seed, item.id);
+            request.capture.resid_post = true;
+            request.logprobs = true;
+            requests.push_back(std::move(request));
+            note_merged_system(prompts.back());
+        }
+
+        SchedulerStats stats;
+        const std::vector<Response> responses = generator_.run(
+            requests, [&](const Response & response) { advance(response); }, progress_, stop, stats);
+        if (responses.size() != planned.size()) {
+            fail(ErrorKind::internal, "generate: {} requests gave {} responses", planned.size(), responses.size());
+        }
+
+        // What is kept and what is not.
+        SliceRow row;
+        row.slice = slice;
+        row.first_position = planned.front().position;
+        row.stats = stats_json(stats);
+        std::vector<ResponseRow> kept;
+        std::vector<const Response *> kept_responses;
+        std::vector<DroppedRow> dropped;
+        for (std::size_t i = 0; i < planned.size(); ++i) {
+            if (const char * reason = drop_reason(responses[i])) {
+                dropped.push_back({stage_name, planned[i].id, reason});
+                continue;
+            }
+            kept.push_back(make_row(planned[i], std::move(prompts[i]), responses[i]));
+            kept_responses.push_back(&responses[i]);
+        }
+        row.n = kept.size();
+
+        // The shard first: a row in the database says that its file is in place.
+        if (!kept.empty()) {
+            row.shard = fmt::format("{}/shard-{:05}.safetensors", shard_folder, slice);
+            write_shard(run_dir_ / *row.shard, kept, kept_responses);
+            row.shard_sha256 = sha256_file(run_dir_ / *row.shard);
+        }
+        db_.commit_slice(row, kept, dropped);
+
+        ++result.slices_done;
+        result.responses += kept.size();
+        result.dropped += dropped.size();
+        add(result.stats, stats);
+    }
+
+private:
+    void advance(const Response & response) {
+        tokens_ += response.tokens.size();
+        const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - started_;
+        progress_.advance(
+            ++done_, fmt::format("{:.0f} tokens/s", static_cast<double>(tokens_) / std::max(elapsed.count(), 1e-3)));
+    }
+
+    void note_merged_system(const RenderedPrompt & prompt) {
+        if (prompt.system_merged && !merged_noted_) {
+            merged_noted_ = true;
+            progress_.message(
+                LogLevel::info,
+                "the model's chat template has no system role: system texts stand before the user's text");
+        }
+    }
+
+    ResponseRow make_row(const PlannedResponse & item, RenderedPrompt && prompt, const Response & response) const {
+        ResponseRow row;
+        row.id = item.id;
+        row.position = item.position;
+        row.slice = item.slice;
+        row.query_id = plan_.queries[item.query].id;
+        row.condition = item.condition;
+        if (item.value) {
+            row.value_id = plan_.value_ids[*item.value];
+        }
+        if (item.template_) {
+            row.template_id = plan_.template_ids[*item.template_];
+        }
+        row.system = item.system;
+        row.prompt = std::move(prompt.text);
+        row.prompt_tokens = std::move(prompt.tokens);
+        row.text = to_valid_utf8(generator_.detokenize(response.tokens));
+        row.tokens = response.tokens;
+        row.logprob_sum = std::accumulate(response.logprobs.begin(), response.logprobs.end(), 0.0);
+        row.finish = to_string(response.finish);
+        return row;
+    }
+
+    void write_shard(const fs::path & path, const std::vector<ResponseRow> & rows,
+                     const std::vector<const Response *> & responses) const {
+        const ModelInfo & model = generator_.info();
+        Provenance provenance;
+        provenance.model_name = model.name;
+        provenance.model_hash = model.identity;
+        provenance.tool_version = VALUELENS_VERSION;
+        ActivationShape shape;
+        shape.n_layer = static_cast<std::size_t>(model.n_layer);
+        shape.n_embd = static_cast<std::size_t>(model.n_embd);
+        std::vector<std::string> ids;
+        for (const ResponseRow & row : rows) {
+            ids.push_back(row.id);
+        }
+        const ActivationFormat format =
+            options_.activations == StoredActivations::f16 ? ActivationFormat::f16_scaled : ActivationFormat::f32;
+        ActivationWriter writer(path, shape, provenance, format, std::move(ids));
+        for (std::size_t i = 0; i < responses.size(); ++i) {
+            writer.write(i, responses[i]->resid_post);
+        }
+        writer.commit();
+    }
+
+    RunDb & db_;
+    const fs::path & run_dir_;
+    const GenerationPlan & plan_;
+    Generator & generator_;
+    const GenerateOptions & options_;
+    ProgressSink & progress_;
+    std::chrono::steady_clock::time_point started_;
+    std::uint64_t done_ = 0;
+    std::uint64_t tokens_ = 0;
+    bool merged_noted_ = false;
+};
+
+} // namespace
+
+GenerateResult run_generate(RunDb & db, const fs::path & run_dir, const GenerationPlan & plan, Generator & generator,
+                            const GenerateOptions & options, ProgressSink & progress, std::stop_token stop) {
+    if (options.activations == StoredActivations::none) {
+        fail(ErrorKind::usage, "generate: activations = none is not supported yet; use f32 or f16");
+    }
+    require_same_run(db, plan, generator.info(), options);
+
+    const std::set<std::size_t> finished = db.finished_slices();
+    GenerateResult result;
+    const std::vector<std::size_t> open = open_slices(plan, options, finished, result.slices_before);
+    if (open.empty()) {
+        return result;
+    }
+
+    std::error_code cause;
+    fs::create_directories(run_dir / shard_folder, cause);
+    if (cause) {
+        fail(ErrorKind::bad_input, "{}: cannot be made ({})", (run_dir / shard_folder).string(), cause.message());
+    }
+    remove_leftovers(run_dir / shard_folder);
+    const GenerateEstimate estimate = estimate_generation(plan, generator, options, finished);
+    require_disk_space(estimate, run_dir);
+
+    const ProgressScope scope(progress, estimate.responses, "responses");
+    SliceRunner runner(db, run_dir, plan, generator, options, progress);
+    for (const std::size_t slice : open) {
+        stop_if_asked(stop);
+        runner.run(slice, stop, result);
+    }
+    if (result.dropped > 0) {
+        progress.message(
+            LogLevel::warning,
+            fmt::format("generate: {} of {} responses were left out (too long for the context, or without tokens); "
+                        "'valuelens status' lists why",
+                        result.dropped, result.dropped + result.responses));
+    }
+    return result;
+}
+
+std::vector<std::size_t> verify_shards(RunDb & db, const fs::path & run_dir, ProgressSink & progress,
+                                       std::stop_token stop) {
+    std::vector<std::size_t> removed;
+    for (const SliceRow & slice : db.slices()) {
+        stop_if_asked(stop);
+        if (!slice.shard) {
+            continue;
+        }
+        const fs::path path = run_dir / *slice.shard;
+        std::error_code ignored;
+        const bool present = fs::exists(path, ignored);
+        if (present && sha256_file(path) == slice.shard_sha256) {
+            continue;
+        }
+        progress.message(LogLevel::warning,
+                         fmt::format("{}: the file {}; its {} responses and their labels are forgotten and "
+                                     "will be generated again",
+                                     path.string(), present ? "is damaged" : "is missing", slice.n));
+        db.remove_slice(slice.slice);
+        removed.push_back(slice.slice);
+    }
+    return removed;
+}
+
+std::vector<fs::path> shard_paths(const RunDb & db, const fs::path & run_dir) {
+    std::vector<fs::path> paths;
+    for (const SliceRow & slice : db.slices()) {
+        if (slice.shard) {
+            paths.push_back(run_dir / *slice.shard);
+        }
+    }
+    return paths;
+}
+
+} // namespace valuelens

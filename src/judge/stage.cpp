@@ -1,0 +1,158 @@
+#include "judge/stage.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <numeric>
+
+#include "base/fail.h"
+#include "judge/log_odds.h"
+
+namespace valuelens {
+
+namespace {
+
+std::optional<bool> decide(double probability, const JudgeStageOptions & options) {
+    if (probability >= options.undecided_low && probability < options.undecided_high) {
+        return std::nullopt;
+    }
+    return probability >= options.undecided_high;
+}
+
+// The judge counts within a slice; the bar counts over all of them.
+class Offset : public ProgressSink {
+public:
+    Offset(ProgressSink & sink, std::size_t base) : sink_(sink), base_(base) {}
+    void advance(std::uint64_t done, std::string_view extra) override { sink_.advance(base_ + done, extra); }
+    void message(LogLevel level, std::string_view text) override { sink_.message(level, text); }
+
+private:
+    ProgressSink & sink_;
+    std::size_t base_;
+};
+
+double median(std::vector<double> values) {
+    std::sort(values.begin(), values.end());
+    const std::size_t n = values.size();
+    return n % 2 == 1 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
+}
+
+void decide_matched(RunDb & db, const JudgeStageOptions & options) {
+    const std::vector<StoredLabel> stored = db.labels();
+    std::map<std::string, std::vector<double>> intrinsic;
+    for (const StoredLabel & label : stored) {
+        if (label.condition == Condition::intrinsic && label.label.probability) {
+            intrinsic[label.label.value_id].push_back(log_odds(*label.label.probability));
+        }
+    }
+    std::map<std::string, double> medians;
+    for (const auto & [value, odds] : intrinsic) {
+        medians[value] = median(odds);
+    }
+    std::vector<LabelRow> decided;
+    for (const StoredLabel & label : stored) {
+        LabelRow row = label.label;
+        if (row.probability) {
+            row.expresses = decide(probability_of(log_odds(*row.probability) - medians[row.value_id]), options);
+        }
+        decided.push_back(std::move(row));
+    }
+    db.set_decisions(decided);
+    db.set_meta("judge_medians", nlohmann::json(medians).dump());
+    db.set_meta("judge_decided", std::to_string(db.finished_judge_slices().size()));
+}
+
+} // namespace
+
+bool judge_stage_done(const RunDb & db, const JudgeStageOptions & options) {
+    const std::set<std::size_t> judged = db.finished_judge_slices();
+    return judged == db.finished_slices() &&
+           (!options.matched || db.meta("judge_decided") == std::to_string(judged.size()));
+}
+
+JudgeStageResult run_judge(RunDb & db, const ConceptSet & concepts, Judge & judge, const JudgeStageOptions & options,
+                           ProgressSink & progress, std::stop_token stop) {
+    if (!(options.undecided_low >= 0 && options.undecided_low <= options.undecided_high &&
+          options.undecided_high <= 1)) {
+        fail(ErrorKind::usage, "the undecided band {}-{} must lie within 0-1", options.undecided_low,
+             options.undecided_high);
+    }
+    const std::string description =
+        fmt::format("{}; undecided {}-{}{}", judge.describe(), options.undecided_low, options.undecided_high,
+                    options.matched ? " around the median intrinsic response" : "");
+    const std::string before = db.meta("judge").value_or("");
+    if (!before.empty() && before != description) {
+        fail(ErrorKind::usage,
+             "this run was judged by another judge ('{}', now '{}'); keep the old one, or give --rejudge to forget its "
+             "labels",
+             before, description);
+    }
+    if (before.empty()) {
+        db.set_meta("judge", description);
+    }
+
+    const std::set<std::size_t> finished = db.finished_slices();
+    const std::set<std::size_t> judged = db.finished_judge_slices();
+    JudgeStageResult result;
+    result.slices_before = judged.size();
+    std::size_t total = 0;
+    for (const SliceRow & slice : db.slices()) {
+        total += judged.count(slice.slice) != 0 ? 0 : slice.n;
+    }
+    std::vector<std::size_t> every(concepts.concepts.size());
+    std::iota(every.begin(), every.end(), std::size_t{0});
+
+    progress.start("judge", total, "responses");
+    std::size_t done = 0;
+    for (const std::size_t slice : finished) {
+        if (judged.count(slice) != 0) {
+            continue;
+        }
+        if (stop.stop_requested()) {
+            fail(ErrorKind::interrupted, "stopped while judging");
+        }
+        std::vector<JudgeItem> items;
+        db.for_each_response(slice, [&](const ResponseRow & row) {
+            JudgeItem item{row.id, row.text, every};
+            if (row.condition == Condition::prompted) {
+                const auto place = concepts.find(row.value_id.value_or(""));
+                if (!place) {
+                    fail(ErrorKind::bad_input, "{}: response {} belongs to '{}', which is not in the concept set {}",
+                         db.path().string(), row.id, row.value_id.value_or(""), concepts.name);
+                }
+                item.values = {*place};
+            }
+            items.push_back(std::move(item));
+        });
+        Offset offset(progress, done);
+        const std::vector<std::vector<double>> answers = judge.judge(items, offset, stop);
+        std::vector<LabelRow> labels;
+        for (std::size_t i = 0; i < items.size(); ++i) {
+            for (std::size_t k = 0; k < items[i].values.size(); ++k) {
+                LabelRow label{items[i].id, concepts.concepts[items[i].values[k]].id, std::nullopt, std::nullopt};
+                const double probability = answers[i][k];
+                if (!std::isnan(probability)) {
+                    label.probability = probability;
+                    label.expresses = decide(probability, options);
+                }
+                labels.push_back(std::move(label));
+            }
+        }
+        if (options.matched) {
+            db.set_meta("judge_decided", ""); // until all are decided anew
+        }
+        db.commit_labels(slice, labels);
+        ++result.slices_done;
+        result.labels += labels.size();
+        done += items.size();
+        progress.advance(done);
+    }
+    progress.finish();
+    if (options.matched) {
+        decide_matched(db, options);
+    }
+    return result;
+}
+
+} // namespace valuelens

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <stop_token>
+#include <string>
+
+#include "store/run_db.h"
+#include "valuelens/judge.h"
+
+namespace valuelens {
+
+struct JudgeStageOptions {
+    double undecided_low = 0.4;  ///< probabilities from here ...
+    double undecided_high = 0.6; ///< ... to below here are left out of the vectors and counted
+    /// Recentre: per value, subtract the median log-odds over the run's intrinsic responses before deciding. A judge
+    /// trained on other texts than chat responses is off by a constant there; recentred, a response expresses a value
+    /// when it does so more than this model usually does.
+    bool matched = false;
+};
+
+struct JudgeStageResult {
+    std::size_t slices_before = 0;
+    std::size_t slices_done = 0;
+    std::size_t labels = 0; ///< made now
+};
+
+/// Whether every finished slice is judged and, with `matched`, decided.
+bool judge_stage_done(const RunDb & db, const JudgeStageOptions & options);
+
+/// Judges the finished slices that have no labels yet: an intrinsic response for every value, a prompted one for its
+/// own. A slice's labels appear whole or not at all, so a stopped stage goes on where it stood.
+///
+/// With `matched`, the decisions are made once all finished slices are judged, and made anew when more come; the stored
+/// probabilities stay the judge's, the medians stand in the database under "judge_medians" (JSON, value -> log-odds).
+///
+/// Throws Error(usage) when the run was begun with another judge or band, Error(judge) when the judge fails,
+/// Error(interrupted) on a stop request.
+JudgeStageResult run_judge(RunDb & db, const ConceptSet & concepts, Judge & judge, const JudgeStageOptions & options,
+                           ProgressSink & progress, std::stop_token stop = {});
+
+} // namespace valuelens

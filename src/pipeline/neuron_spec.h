@@ -1,0 +1,34 @@
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "pipeline/spec_text.h"
+#include "valuelens/intervention.h"
+#include "valuelens/model.h"
+
+namespace valuelens {
+
+/// `--scale-neurons neurons.csv,value=V,category=C[,beta=X][,layers=A-B]`, or a CSV of `layer,neuron` without value and
+/// category.
+struct NeuronSpec {
+    std::filesystem::path file;
+    std::optional<std::string> value;
+    std::optional<std::string> category;
+    std::optional<LayerRange> layers; ///< nothing: all that the file has
+    float beta = 0.0f;                ///< the default switches the neurons off
+    SpecText text;
+};
+
+/// Throws Error(usage) that quotes the specification.
+NeuronSpec parse_neuron_spec(const std::string & text);
+
+/// The neurons of all specifications, ascending by layer and neuron; factors of a neuron that several name are
+/// multiplied. Throws Error(bad_input) with file:line for a broken table, a neuron that the model does not have or that
+/// comes twice in one selection, and where nothing is selected; Error(usage) for layers outside the model.
+std::vector<NeuronScale> load_neuron_scales(std::span<const NeuronSpec> specs, const ModelInfo & model);
+
+} // namespace valuelens

@@ -1,0 +1,134 @@
+#include "pipeline/open_judge.h"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <sstream>
+#include <vector>
+
+#include "base/embedded.h"
+#include "base/fail.h"
+#include "judge/judges.h"
+#include "judge/probe.h"
+#include "valuelens/models.h"
+
+namespace valuelens {
+namespace {
+
+std::shared_ptr<Model> load_judge_model(const std::string & spec, const RunConfig & config, const Subject & subject,
+                                        ProgressSink & progress, std::stop_token stop) {
+    ModelOptions options;
+    options.path = resolve_model(spec, {}, progress, stop).string();
+    options.threads = static_cast<int>(config.threads);
+    options.n_gpu_layers = static_cast<int>(config.n_gpu_layers);
+    options.date = config.date;
+    std::shared_ptr<Model> model = Model::load(options, progress, stop);
+    // Another file of the same model (quantised otherwise) bears the same name.
+    if (!subject.identity.empty() &&
+        (model->info().identity == subject.identity || model->info().name == subject.name)) {
+        progress.message(
+            LogLevel::warning,
+            fmt::format(
+                "judge and subject are the same model ({}): its labels lean on the very directions that are sought. "
+                "Give another judge.model",
+                model->info().name));
+    }
+    return model;
+}
+
+// What `judge.probe` names: one probe or several.
+std::vector<Probe> chosen_probes(const std::string & text, const std::string & subject_name) {
+    std::vector<Probe> probes;
+    if (text == "auto") {
+        for (const std::string & name : shipped_probes()) {
+            Probe probe = load_probe(name);
+            if (probe.model_name != subject_name) {
+                probes.push_back(std::move(probe));
+            }
+        }
+        if (probes.empty()) {
+            fail(ErrorKind::usage,
+                 "no shipped probe reads another model than the subject {}; name one with judge.probe, or use "
+                 "judge.kind = \"ask\"",
+                 subject_name);
+        }
+        return probes;
+    }
+    const std::vector<std::string> shipped = shipped_probes();
+    std::vector<std::string> names;
+    std::stringstream parts(text);
+    for (std::string name; std::getline(parts, name, '+');) {
+        names.push_back(name);
+    }
+    const bool all_shipped = std::all_of(names.begin(), names.end(), [&](const std::string & name) {
+        return std::find(shipped.begin(), shipped.end(), name) != shipped.end();
+    });
+    if (!all_shipped || names.empty()) {
+        return {load_probe(text)}; // a file, whatever its name
+    }
+    for (const std::string & name : names) {
+        probes.push_back(load_probe(name));
+    }
+    return probes;
+}
+
+// How a committee was measured stands in data/probes/committees.json under its members' names.
+std::string committee_quality(const std::vector<Probe> & probes) {
+    if (probes.size() == 1) {
+        return probes.front().quality;
+    }
+    std::vector<std::string> names;
+    for (const Probe & probe : probes) {
+        names.push_back(probe.name);
+    }
+    std::sort(names.begin(), names.end());
+    const auto file = find_embedded("probes/committees.json");
+    const nlohmann::json all = nlohmann::json::parse(file.value_or("{}"));
+    const auto entry = all.find(fmt::format("{}", fmt::join(names, "+")));
+    return entry == all.end() ? "" : entry->dump();
+}
+
+} // namespace
+
+OpenJudge open_judge(const RunConfig & config, const ConceptSet & concepts, const Subject & subject,
+                     ProgressSink & progress, std::stop_token stop) {
+    SchedulerOptions scheduler;
+    scheduler.parallel = static_cast<int>(config.judge_parallel);
+    if (config.judge_kind == "probe") {
+        std::vector<Probe> probes = chosen_probes(config.judge_probe, subject.name);
+        if (!config.judge_model.empty() && probes.size() > 1) {
+            fail(ErrorKind::usage,
+                 "judge.model names one model, but judge.probe = \"{}\" means {} probes, each with a model of its own",
+                 config.judge_probe, probes.size());
+        }
+        std::string quality = committee_quality(probes);
+        const ProbePrior prior = config.judge_prior == "balanced" ? ProbePrior::balanced : ProbePrior::training;
+        std::vector<std::unique_ptr<Judge>> members;
+        for (Probe & probe : probes) {
+            const std::string spec = config.judge_model.empty() ? probe.model : config.judge_model;
+            if (spec.empty()) {
+                fail(ErrorKind::usage, "the probe {} does not say which model it reads; give judge.model", probe.name);
+            }
+            std::shared_ptr<Model> model = load_judge_model(spec, config, subject, progress, stop);
+            members.push_back(make_probe_judge(std::move(probe), std::move(model), scheduler, concepts, prior));
+        }
+        return {make_committee(std::move(members)), std::move(quality)};
+    }
+    if (config.judge_kind == "ask") {
+        if (config.judge_model.empty()) {
+            fail(ErrorKind::usage,
+                 "judge.kind = \"ask\" needs judge.model: a GGUF file, or NAME[:TYPE] of `valuelens models list`");
+        }
+        return {
+            make_ask_judge(load_judge_model(config.judge_model, config, subject, progress, stop), scheduler, concepts),
+            ""};
+    }
+    if (config.judge_file.empty()) {
+        fail(ErrorKind::usage, "judge.kind = \"{}\" needs judge.file", config.judge_kind);
+    }
+    return {config.judge_kind == "file" ? make_file_judge(config.judge_file, concepts)
+                                        : make_dictionary_judge(config.judge_file, concepts),
+            ""};
+}
+
+} // namespace valuelens

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <memory>
+#include <stop_token>
+#include <string>
+
+#include "valuelens/concept_set.h"
+#include "valuelens/judge.h"
+#include "valuelens/progress.h"
+#include "valuelens/run_config.h"
+
+namespace valuelens {
+
+/// The model whose responses are judged; both empty where there is none.
+struct Subject {
+    std::string name;     ///< general.name: judge.probe = "auto" takes a probe that reads another model
+    std::string identity; ///< a judge with the same weights leans on the directions that are sought: a warning
+};
+
+struct OpenJudge {
+    std::unique_ptr<Judge> judge;
+    std::string quality; ///< JSON of how it was measured; empty: unknown
+};
+
+/// A judge as the config asks for it, its model fetched and loaded. Throws Error(usage) where the config lacks what the
+/// kind needs, and as its parts do.
+OpenJudge open_judge(const RunConfig & config, const ConceptSet & concepts, const Subject & subject,
+                     ProgressSink & progress, std::stop_token stop);
+
+} // namespace valuelens

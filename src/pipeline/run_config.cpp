@@ -1,0 +1,301 @@
+#include "valuelens/run_config.h"
+
+#include <toml++/toml.h>
+
+#include <algorithm>
+#include <functional>
+#include <type_traits>
+
+#include "base/fail.h"
+#include "base/file.h"
+
+namespace valuelens {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+enum class Change { frozen, free };
+
+struct Range {
+    double low;
+    double high;
+};
+
+// The one list of all keys: section, key, field, whether a run may change it later, what it means, and what it may be.
+template <typename Config, typename Visit>
+void visit_fields(Config & c, Visit && visit) {
+    using Words = std::vector<std::string>;
+    const Range any{-9e18, 9e18};
+    const Range positive{1, 9e18};
+    const Range not_negative{0, 9e18};
+    const Range share{0, 1};
+    visit("", "seed", c.seed, Change::frozen, "of the template draws, sampling, query sample, splits and resamples",
+          not_negative, Words{});
+    visit("model", "path", c.model, Change::free, "the subject: a GGUF file, or NAME[:TYPE] of `valuelens models list`",
+          any, Words{});
+    visit("model", "threads", c.threads, Change::free, "0: the number of physical cores", not_negative, Words{});
+    visit("model", "n_gpu_layers", c.n_gpu_layers, Change::free, "-1: as many as fit", any, Words{});
+    visit("model", "ctx_size", c.ctx_size, Change::frozen,
+          "longest prompt + response in tokens; 0: as needed, up to 8192", not_negative, Words{});
+    visit("model", "parallel", c.parallel, Change::frozen, "sequences in flight", Range{1, 256}, Words{});
+    visit("model", "kv_type", c.kv_type, Change::frozen, "of the key-value cache; auto: f32 for an F32 model, else f16",
+          any, Words{"auto", "f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "iq4_nl"});
+    visit("model", "chat_template", c.chat_template, Change::frozen, "Jinja text instead of the model's own", any,
+          Words{});
+    visit("model", "chat_template_kwargs", c.chat_template_kwargs, Change::frozen, "JSON object of template variables",
+          any, Words{});
+    visit("model", "date", c.date, Change::frozen, "for templates that print today's date", any, Words{});
+    visit("concepts", "file", c.concepts_file, Change::frozen, "concept set (TOML); empty: Schwartz's ten basic values",
+          any, Words{});
+    visit("templates", "file", c.templates_file, Change::frozen,
+          "value system prompts (JSONL); empty: the 500 shipped ones", any, Words{});
+    visit("queries", "file", c.queries_file, Change::frozen, "users' queries; empty: the shipped everyday queries", any,
+          Words{});
+    visit("queries", "format", c.queries_format, Change::frozen,
+          "detect, jsonl, sharegpt, lmsys, text or value_portrait", any,
+          Words{"detect", "jsonl", "sharegpt", "lmsys", "text", "value_portrait"});
+    visit("queries", "limit", c.queries_limit, Change::frozen, "use at most so many; 0: all", not_negative, Words{});
+    visit("queries", "sample", c.queries_sample, Change::frozen,
+          "true: a seeded sample of `limit`; false: the first ones", any, Words{});
+    visit("queries", "language", c.queries_language, Change::frozen,
+          "LMSYS: only conversations in this language; empty: all", any, Words{});
+    visit("generate", "max_tokens", c.max_tokens, Change::frozen, "longest response", positive, Words{});
+    visit("generate", "temperature", c.temperature, Change::frozen, "0: greedy", Range{0, 100}, Words{});
+    visit("generate", "top_k", c.top_k, Change::frozen, "0: off", not_negative, Words{});
+    visit("generate", "top_p", c.top_p, Change::frozen, "1: off", share, Words{});
+    visit("generate", "min_p", c.min_p, Change::frozen, "0: off", share, Words{});
+    visit("generate", "activations", c.activations, Change::frozen, "f32, or f16 (half the disk, scaled per row)", any,
+          Words{"f32", "f16"});
+    visit("generate", "slice_size", c.slice_size, Change::frozen, "responses per slice, the unit of resumption",
+          positive, Words{});
+    visit("judge", "kind", c.judge_kind, Change::frozen,
+          "probe, ask (a local model, yes or no), file (labels) or dictionary (word list)", any,
+          Words{"probe", "ask", "file", "dictionary"});
+    visit("judge", "probe", c.judge_probe, Change::frozen,
+          "auto (all shipped ones that do not read the subject), shipped names joined by +, or a file of `valuelens "
+          "judge-train`",
+          any, Words{});
+    visit("judge", "model", c.judge_model, Change::free, "the judge's model; empty: the one the probe was trained on",
+          any, Words{});
+    visit("judge", "prior", c.judge_prior, Change::frozen,
+          "matched (recentred: half of this model's intrinsic responses express a value more than the other half), "
+          "balanced or training (a probe's)",
+          any, Words{"matched", "balanced", "training"});
+    visit("judge", "file", c.judge_file, Change::frozen,
+          "kind = file: labels (JSONL); kind = dictionary: word list (JSON)", any, Words{});
+    visit("judge", "check", c.judge_check, Change::frozen,
+          "human labels to measure the judge on; empty: the probe's own figures", any, Words{});
+    visit("judge", "parallel", c.judge_parallel, Change::frozen, "sequences in flight in the judge's model",
+          Range{1, 256}, Words{});
+    visit("judge", "undecided_low", c.undecided_low, Change::frozen, "probabilities from here ...", share, Words{});
+    visit("judge", "undecided_high", c.undecided_high, Change::frozen, "... to below here are left out and counted",
+          share, Words{});
+    visit("vectors", "min_count", c.min_count, Change::free, "fewest responses per class", positive, Words{});
+    visit("vectors", "held_out", c.held_out, Change::free, "share of queries kept out of the fit for the AUROC", share,
+          Words{});
+    visit("vectors", "bootstraps", c.bootstraps, Change::free, "resamples of queries behind each interval",
+          not_negative, Words{});
+    visit("vectors", "confidence", c.confidence, Change::free, "of the intervals", share, Words{});
+}
+
+std::string full_name(const char * section, const char * key) {
+    return *section == 0 ? std::string(key) : fmt::format("{}.{}", section, key);
+}
+
+std::string quoted(const std::string & text) {
+    std::string result = "\"";
+    for (const char c : text) {
+        switch (c) {
+        case '"':
+            result += "\\\"";
+            break;
+        case '\\':
+            result += "\\\\";
+            break;
+        case '\n':
+            result += "\\n";
+            break;
+        case '\t':
+            result += "\\t";
+            break;
+        case '\r':
+            result += "\\r";
+            break;
+        default:
+            if (static_cast<unsigned char>(c) < 0x20) {
+                result += fmt::format("\\u{:04X}", static_cast<unsigned>(c));
+            } else {
+                result += c;
+            }
+        }
+    }
+    return result + "\"";
+}
+
+std::string written(const std::string & value) {
+    return quoted(value);
+}
+std::string written(bool value) {
+    return value ? "true" : "false";
+}
+std::string written(std::int64_t value) {
+    return fmt::format("{}", value);
+}
+std::string written(double value) {
+    const std::string text = fmt::format("{}", value);
+    return text.find_first_of(".e") == std::string::npos ? text + ".0" : text;
+}
+
+// A path in a config is meant from where the config lies.
+void resolve_path(std::string & value, const fs::path & folder) {
+    if (value.empty() || fs::path(value).is_absolute()) {
+        return;
+    }
+    const fs::path beside = folder / value;
+    value = fs::absolute(fs::exists(beside) ? beside : fs::path(value)).lexically_normal().string();
+}
+
+template <typename T>
+void assign(T & field, const toml::node & node, const std::string & where, const std::string & name,
+            const Range & range, const std::vector<std::string> & words) {
+    const auto bad = [&](const std::string & expected) {
+        fail(ErrorKind::usage, "{}: {} must be {}", where, name, expected);
+    };
+    if constexpr (std::is_same_v<T, double>) {
+        const auto value = node.value<double>();
+        if (!value || !node.is_number()) {
+            bad("a number");
+        }
+        field = *value;
+    } else if constexpr (std::is_same_v<T, std::int64_t>) {
+        if (!node.is_integer()) {
+            bad("an integer");
+        }
+        field = *node.value<std::int64_t>();
+    } else if constexpr (std::is_same_v<T, bool>) {
+        if (!node.is_boolean()) {
+            bad("true or false");
+        }
+        field = *node.value<bool>();
+    } else {
+        if (!node.is_string()) {
+            bad("a text in quotes");
+        }
+        field = *node.value<std::string>();
+        if (!words.empty() && std::find(words.begin(), words.end(), field) == words.end()) {
+            bad(fmt::format("one of {}, not '{}'", fmt::join(words, ", "), field));
+        }
+    }
+    if constexpr (std::is_arithmetic_v<T> && !std::is_same_v<T, bool>) {
+        const auto number = static_cast<double>(field);
+        if (!(number >= range.low && number <= range.high)) {
+            bad(range.high > 1e18 ? fmt::format("at least {}", range.low)
+                                  : fmt::format("from {} to {}", range.low, range.high));
+        }
+    }
+}
+
+} // namespace
+
+RunConfig load_run_config(const fs::path & path) {
+    return parse_run_config(read_file(path), path.string(),
+                            path.has_parent_path() ? path.parent_path() : fs::path("."));
+}
+
+RunConfig parse_run_config(const std::string & text, const std::string & name, const fs::path & folder) {
+    toml::table table;
+    try {
+        table = toml::parse(text, name);
+    } catch (const toml::parse_error & error) {
+        fail(ErrorKind::usage, "{}:{}: {}", name, error.source().begin.line, error.description());
+    }
+    RunConfig config;
+    visit_fields(config, [&](const char * section, const char * key, auto & field, Change, const char *,
+                             const Range & range, const std::vector<std::string> & words) {
+        toml::table * home = &table;
+        if (*section != 0) {
+            toml::node * node = table.get(section);
+            if (node == nullptr) {
+                return;
+            }
+            home = node->as_table();
+            if (home == nullptr) {
+                fail(ErrorKind::usage, "{}:{}: '{}' must be a section: write [{}]", name, node->source().begin.line,
+                     section, section);
+            }
+        }
+        if (const toml::node * node = home->get(key)) {
+            assign(field, *node, fmt::format("{}:{}", name, node->source().begin.line), full_name(section, key), range,
+                   words);
+            home->erase(key);
+        }
+    });
+    // What is left over after every known key was taken is unknown.
+    for (const auto & [key, node] : table) {
+        const toml::table * section = node.as_table();
+        const toml::node * culprit = section == nullptr ? &node : nullptr;
+        std::string full(key.str());
+        bool known_section = false;
+        RunConfig unused;
+        visit_fields(
+            unused, [&](const char * candidate, const char *, auto &, Change, const char *, const Range &,
+                        const std::vector<std::string> &) { known_section = known_section || key.str() == candidate; });
+        if (section != nullptr && known_section) {
+            if (section->empty()) {
+                continue;
+            }
+            full += "." + std::string(section->begin()->first.str());
+            culprit = &section->begin()->second;
+        }
+        const auto line = culprit == nullptr ? node.source().begin.line : culprit->source().begin.line;
+        fail(ErrorKind::usage, "{}:{}: unknown key '{}'; docs/configuration.md lists all keys", name, line, full);
+    }
+    for (std::string * file : {&config.concepts_file, &config.templates_file, &config.queries_file, &config.judge_file,
+                               &config.judge_check}) {
+        resolve_path(*file, folder);
+    }
+    for (std::string * file : {&config.model, &config.judge_model, &config.judge_probe}) {
+        if (file->find('/') != std::string::npos || file->ends_with(".gguf") || file->ends_with(".safetensors")) {
+            resolve_path(*file, folder);
+        }
+    }
+    if (config.undecided_low > config.undecided_high) {
+        fail(ErrorKind::usage, "{}: judge.undecided_low ({}) must not exceed judge.undecided_high ({})", name,
+             config.undecided_low, config.undecided_high);
+    }
+    return config;
+}
+
+std::string to_toml(const RunConfig & config) {
+    std::string text = "# The resolved configuration of a run: every default is written out.\n";
+    std::string current = "";
+    visit_fields(config, [&](const char * section, const char * key, const auto & field, Change, const char * meaning,
+                             const Range &, const std::vector<std::string> &) {
+        if (section != current) {
+            current = section;
+            text += fmt::format("\n[{}]\n", section);
+        }
+        text += fmt::format("{} = {} # {}\n", key, written(field), meaning);
+    });
+    return text;
+}
+
+std::vector<std::string> frozen_differences(const RunConfig & before, const RunConfig & now) {
+    std::vector<std::string> old_values;
+    visit_fields(before, [&](const char *, const char *, const auto & field, Change, const char *, const Range &,
+                             const std::vector<std::string> &) { old_values.push_back(written(field)); });
+    std::vector<std::string> differences;
+    std::size_t i = 0;
+    visit_fields(now, [&](const char * section, const char * key, const auto & field, Change change, const char *,
+                          const Range &, const std::vector<std::string> &) {
+        const std::string value = written(field);
+        if (change == Change::frozen && value != old_values[i]) {
+            differences.push_back(fmt::format("{} (was {}, now {})", full_name(section, key), old_values[i], value));
+        }
+        ++i;
+    });
+    return differences;
+}
+
+} // namespace valuelens

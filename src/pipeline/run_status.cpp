@@ -1,0 +1,147 @@
+#include <nlohmann/json.hpp>
+
+#include <cmath>
+
+#include "base/fail.h"
+#include "store/run_db.h"
+#include "store/safetensors.h"
+#include "valuelens/run.h"
+
+namespace valuelens {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+namespace {
+
+RunDb open_read_only(const fs::path & folder) {
+    if (!fs::exists(folder / "run.sqlite")) {
+        fail(ErrorKind::bad_input,
+             "{}: is not a run (it has no run.sqlite); begin one with `valuelens run CONFIG.toml --run {}`",
+             folder.string(), folder.string());
+    }
+    return RunDb(folder / "run.sqlite", RunDbMode::read_only);
+}
+
+std::vector<std::pair<std::string, std::size_t>> dropped_list(const RunCounts & counts) {
+    std::vector<std::pair<std::string, std::size_t>> list;
+    for (const DroppedCount & dropped : counts.dropped) {
+        list.emplace_back(dropped.stage + ": " + dropped.reason, dropped.n);
+    }
+    return list;
+}
+
+// A file whose labels were forgotten since is not the run's any more.
+bool has_current_vectors(const RunDb & db, const fs::path & folder) {
+    return fs::exists(folder / "vectors.safetensors") && !db.meta("vectors_inputs").value_or("").empty();
+}
+
+std::string quality_sentence(const std::optional<std::string> & check) {
+    if (check.value_or("").empty()) {
+        return "not measured";
+    }
+    const json quality = json::parse(*check, nullptr, false);
+    if (!quality.is_object() || !quality.contains("mean_auroc") || !quality["mean_auroc"].is_number()) {
+        return "not measured";
+    }
+    std::string text = fmt::format("mean AUROC {:.3f}", quality["mean_auroc"].get<double>());
+    if (quality.contains("mean_auroc_interval") && quality["mean_auroc_interval"].is_array() &&
+        quality["mean_auroc_interval"].size() == 2) {
+        text += fmt::format(" [{:.3f}, {:.3f}]", quality["mean_auroc_interval"][0].get<double>(),
+                            quality["mean_auroc_interval"][1].get<double>());
+    }
+    return text + " against human labels of " + quality.value("data", "unknown data");
+}
+
+} // namespace
+
+RunStatus run_status(const fs::path & folder) {
+    const RunDb db = open_read_only(folder);
+    const RunCounts counts = db.counts();
+    RunStatus status;
+    status.folder = folder.string();
+    status.model = db.meta("model_name").value_or("");
+    status.slices_planned = std::stoul(db.meta("slices_planned").value_or("0"));
+    status.slices_generated = counts.slices;
+    status.slices_judged = counts.judge_slices;
+    status.intrinsic = counts.intrinsic;
+    status.prompted = counts.prompted;
+    status.expressing = counts.expressing;
+    status.not_expressing = counts.not_expressing;
+    status.undecided = counts.undecided;
+    status.no_opinion = counts.no_opinion;
+    status.dropped = dropped_list(counts);
+    status.judge = db.meta("judge").value_or("");
+    status.has_vectors = has_current_vectors(db, folder);
+    if (status.slices_planned == 0 || counts.slices < status.slices_planned) {
+        status.next = "generate";
+    } else if (counts.judge_slices < counts.slices) {
+        status.next = "judge";
+    } else if (!status.has_vectors) {
+        status.next = "vectors";
+    } else {
+        status.next = "nothing";
+    }
+    const std::vector<StageEvent> events = db.stage_log();
+    constexpr std::size_t shown = 8;
+    for (std::size_t i = events.size() > shown ? events.size() - shown : 0; i < events.size(); ++i) {
+        status.events.push_back(fmt::format("{} {} {}{}{}", events[i].at, events[i].stage, events[i].event,
+                                            events[i].detail.empty() ? "" : ": ", events[i].detail));
+    }
+    return status;
+}
+
+RunSummary summarize_run(const fs::path & folder) {
+    const RunDb db = open_read_only(folder);
+    const RunCounts counts = db.counts();
+    RunSummary summary;
+    summary.folder = folder.string();
+    summary.responses = counts.intrinsic + counts.prompted;
+    summary.queries = counts.queries;
+    summary.undecided = counts.undecided;
+    summary.dropped = dropped_list(counts);
+    summary.model = db.meta("model_name").value_or("");
+    if (const auto description = db.meta("model_description")) {
+        summary.model += " (" + *description + ")";
+    }
+    summary.judge = db.meta("judge").value_or("");
+    summary.judge_quality = quality_sentence(db.meta("judge_check"));
+    const std::pair<const char *, const char *> files[] = {
+        {"config.toml", "the configuration, every default written out"},
+        {"run.sqlite", "queries, responses with tokens, labels, stage log"},
+        {"activations", "response means of every block's output"},
+        {"vectors.safetensors", "value vectors with their statistics"}};
+    for (const auto & [name, meaning] : files) {
+        if (fs::exists(folder / name)) {
+            summary.files.emplace_back((folder / name).string(), meaning);
+        }
+    }
+    if (!has_current_vectors(db, folder)) {
+        return summary;
+    }
+    const ValueVectorSet set = read_value_vectors(folder / "vectors.safetensors");
+    summary.n_layer = static_cast<int>(set.n_layer);
+    summary.layer = summary.n_layer / 2;
+    const auto layer = static_cast<std::size_t>(summary.layer);
+    for (std::size_t v = 0; v < set.values.size(); ++v) {
+        ValueSummary row;
+        row.value = set.values[v];
+        for (std::size_t e = 0; e < 2; ++e) {
+            const ValueVector & vector = set.vectors[2 * v + e];
+            row.expressing[e] = vector.n_expressing;
+            row.not_expressing[e] = vector.n_not_expressing;
+            row.problem[e] = vector.problem;
+            if (vector.problem.empty()) {
+                row.norm[e] = vector.norm[layer];
+                row.auroc[e] = vector.auroc[layer];
+            }
+        }
+        if (!set.condition_cosine.empty()) {
+            row.cosine = set.condition_cosine[v * set.n_layer + layer];
+        }
+        summary.values.push_back(std::move(row));
+    }
+    return summary;
+}
+
+} // namespace valuelens
