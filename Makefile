@@ -9,7 +9,7 @@ CMAKE_ARGS ?=
 # Of ctest: `make test LABELS=unit` runs only the tests that need nothing but the code.
 LABELS ?= unit|model|e2e
 # NAME:TYPE of what the model tests use, fetched before them so that no test waits for a download.
-TEST_MODELS ?= smollm2-135m:f32 smollm2-135m:bf16
+TEST_MODELS ?= smollm2-135m:f32 smollm2-135m:bf16 gemma3-270m:original
 
 BUILD := build/release
 OWN_CODE = find src include cli tests bench -name '*.cpp' -o -name '*.h'

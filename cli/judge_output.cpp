@@ -30,6 +30,7 @@ Outcome judge_outcome(const JudgeCheck & check) {
                           {"n_positive", q.n_positive},
                           {"n_negative", q.n_negative},
                           {"n_undecided", q.n_undecided},
+                          {"n_no_opinion", q.n_no_opinion},
                           {"auroc", triple(q.auroc, q.auroc_low, q.auroc_high)},
                           {"precision", triple(q.precision, q.precision_low, q.precision_high)},
                           {"recall", triple(q.recall, q.recall_low, q.recall_high)},
@@ -38,6 +39,13 @@ Outcome judge_outcome(const JudgeCheck & check) {
                             q.n_undecided, cell(q.auroc, q.auroc_low, q.auroc_high),
                             cell(q.precision, q.precision_low, q.precision_high),
                             cell(q.recall, q.recall_low, q.recall_high), cell(q.f1, q.f1_low, q.f1_high));
+    }
+    std::size_t no_opinion = 0;
+    for (const JudgeQuality & q : check.values) {
+        no_opinion += q.n_no_opinion;
+    }
+    if (no_opinion > 0) {
+        text += fmt::format("\n{} pairs of text and value without an opinion were left out", no_opinion);
     }
     text += fmt::format("\nmean AUROC {}; precision, recall and F1 leave the undecided out; [95 % intervals]",
                         cell(check.mean_auroc, check.mean_auroc_low, check.mean_auroc_high));

@@ -180,6 +180,7 @@ void setup_vectors(CLI::App & app, Context & context) {
         ->type_name("SHARE");
     command
         ->add_option("--memory-mb", options->memory_mb, fmt::format("Working memory aimed at ({})", defaults.memory_mb))
+        ->excludes(run)
         ->type_name("N");
     add_threads_option(*command, options->threads);
     add_seed_option(*command, options->seed);

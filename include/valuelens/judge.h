@@ -44,7 +44,8 @@ struct JudgeQuality {
     std::string value;
     std::size_t n_positive = 0;
     std::size_t n_negative = 0;
-    std::size_t n_undecided = 0; ///< probability inside the undecided band; left out of precision, recall, F1
+    std::size_t n_no_opinion = 0; ///< texts the judge could not judge; left out of everything
+    std::size_t n_undecided = 0;  ///< probability inside the undecided band; left out of precision, recall, F1
     double auroc = 0, auroc_low = 0, auroc_high = 0;
     double precision = 0, precision_low = 0, precision_high = 0;
     double recall = 0, recall_low = 0, recall_high = 0;

@@ -217,6 +217,11 @@ ModelInfo read_model_info(const std::string & path) {
     info.n_ctx_train = number_of(first.get(), prefix + "context_length");
     const std::int64_t tokens = gguf_find_key(first.get(), "tokenizer.ggml.tokens");
     info.n_vocab = tokens < 0 ? 0 : static_cast<int>(gguf_get_arr_n(first.get(), tokens));
+    const std::int64_t file_type = gguf_find_key(first.get(), "general.file_type");
+    if (file_type >= 0 && gguf_get_kv_type(first.get(), file_type) == GGUF_TYPE_UINT32) {
+        info.description = info.architecture + " " +
+                           llama_ftype_name(static_cast<llama_ftype>(gguf_get_val_u32(first.get(), file_type)));
+    }
     info.has_chat_template = !text_of(first.get(), "tokenizer.chat_template").empty();
     for (const std::string & part : parts) {
         const GgufPtr header = open_checked(part);

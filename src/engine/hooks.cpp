@@ -163,6 +163,7 @@ void Hooks::begin(const std::vector<BatchRow> & rows, int last_layer) {
     rows_ = &rows;
     last_layer_ = last_layer;
     rows_checked_ = false;
+    touched_ = false;
     broken_.clear();
     wants_resid_ = false;
     wants_mlp_ = false;
@@ -186,6 +187,9 @@ void Hooks::begin(const std::vector<BatchRow> & rows, int last_layer) {
 
 void Hooks::end() {
     rows_ = nullptr;
+    if (broken_.empty() && touched_ && !rows_checked_) {
+        broken_ = "the model's graph has no input named inp_tokens, so the order of its rows cannot be checked";
+    }
     if (!broken_.empty()) {
         fail(ErrorKind::internal, "{}", broken_);
     }
@@ -230,7 +234,7 @@ bool Hooks::on_ask(const ggml_tensor * node) {
     }
     const std::string_view name = ggml_get_name(node);
     if (name.starts_with(block_output_prefix)) {
-        if (const auto layer = block_output_layer(node)) {
+        if (const auto layer = block_output_layer(node); layer && *layer < n_layer_) {
             return wants_resid_ || *layer == last_layer_ || edits_resid_[static_cast<std::size_t>(*layer)];
         }
     }
@@ -297,6 +301,7 @@ void Hooks::visit_block_output(ggml_tensor * node, int layer) {
         broken_ = fmt::format("l_out-{} is not a plain F32 tensor of width {}", layer, n_embd_);
         return;
     }
+    touched_ = true;
     const std::vector<std::size_t> rows = rows_of(node);
     if (rows.empty() && node->ne[1] != 0) {
         broken_ = fmt::format("l_out-{} has {} rows, neither the batch's {} nor its outputs", layer, node->ne[1],

@@ -99,6 +99,7 @@ private:
     std::vector<bool> edits_resid_; ///< per block, by the rows of this decode
     std::vector<bool> edits_mlp_;
     bool rows_checked_ = false;
+    bool touched_ = false; ///< rows of this decode were read or edited
     std::string broken_;
     std::map<const Intervention *, std::unique_ptr<PreparedIntervention>> prepared_;
     std::vector<float> staging_;

@@ -265,11 +265,10 @@ void Phase::finish(std::size_t at) {
     if (--group.unfinished == 0) {
         cells_in_use_ -= group.prefix_cells;
     }
-    // A member that still waits takes over the sequence with the prefix in it: nothing is copied, and the prefix never
-    // gets lost.
+    // A member that still waits takes over the sequence with the prefix in it: nothing is copied.
     const auto heir =
         plan.shared == 0 ? waiting_.end() : std::find_if(waiting_.begin(), waiting_.end(), [&](std::size_t candidate) {
-            return plans_[candidate].group == plan.group;
+            return plans_[candidate].group == plan.group && has_room(candidate);
         });
     if (heir != waiting_.end()) {
         const std::size_t next = *heir;
@@ -278,6 +277,13 @@ void Phase::finish(std::size_t at) {
         place(at, next, plan.shared);
     } else {
         session_.remove(static_cast<int>(at), 0);
+        if (plan.shared > 0 && group.unfinished > 0 && !holder_of(plan)) {
+            // The members that wait do not fit now and nobody holds their prefix any more: the next of them reads it
+            // anew.
+            cells_in_use_ -= group.prefix_cells;
+            group.prefix_cells = 0;
+            group.started = false;
+        }
     }
     callbacks_.on_done(index, std::move(response));
 }

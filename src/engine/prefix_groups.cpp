@@ -34,6 +34,15 @@ bool may_share(const Request & a, const Request & b) {
     return a.intervention == b.intervention || (!touches_prompt(a) && !touches_prompt(b));
 }
 
+std::size_t common_beginning(const Request & a, const Request & b) {
+    const std::size_t limit = std::min(sharable_length(a), sharable_length(b));
+    std::size_t common = 0;
+    while (common < limit && token_at(a, common) == token_at(b, common)) {
+        ++common;
+    }
+    return common;
+}
+
 } // namespace
 
 std::vector<PrefixPlan> plan_prefixes(std::span<const Request> requests, std::span<const std::size_t> order,
@@ -49,14 +58,17 @@ std::vector<PrefixPlan> plan_prefixes(std::span<const Request> requests, std::sp
             if (!may_share(leader, member)) {
                 break;
             }
-            const std::size_t limit = std::min(shared, sharable_length(member));
-            std::size_t common = 0;
-            while (common < limit && token_at(leader, common) == token_at(member, common)) {
-                ++common;
-            }
-            // A newcomer that would cost the others most of what they share starts a group of its own.
+            const std::size_t common = std::min(shared, common_beginning(leader, member));
+            // A newcomer that would cost the others most of what they share starts a group of its own; so does one that
+            // has far more in common with those that follow it.
             if (common < minimum || (last > first + 1 && 2 * common < shared)) {
                 break;
+            }
+            if (last + 1 < order.size()) {
+                const Request & next = requests[order[last + 1]];
+                if (may_share(member, next) && common_beginning(member, next) > 2 * common) {
+                    break;
+                }
             }
             shared = common;
         }

@@ -131,8 +131,8 @@ struct Scheduler::Impl {
         session.batch_size = std::max(session.batch_size, session.n_sequences);
         const auto rows =
             static_cast<int>(logits_budget_bytes / (sizeof(float) * static_cast<std::uint64_t>(model->info().n_vocab)));
-        session.max_outputs =
-            std::clamp(rows, std::max(32, session.n_sequences), std::max(session.batch_size, session.n_sequences));
+        const int least = std::max(32, session.n_sequences);
+        session.max_outputs = std::clamp(rows, least, std::max(session.batch_size, least));
         return session;
     }
 

@@ -67,13 +67,14 @@ void require_disk_space(const GenerateEstimate & estimate, const std::filesystem
     if (estimate.disk_bytes <= available) {
         return;
     }
-    constexpr double gigabyte = 1e9;
+    const auto size = [](std::uint64_t bytes) {
+        const auto number = static_cast<double>(bytes);
+        return number < 1e9 ? fmt::format("{:.1f} MB", number / 1e6) : fmt::format("{:.2f} GB", number / 1e9);
+    };
     fail(ErrorKind::bad_input,
-         "{}: {} responses need up to {:.2f} GB and {:.2f} GB are free; free some space, store activations as f16, or "
-         "take fewer "
+         "{}: {} responses need up to {} and {} are free; free some space, store activations as f16, or take fewer "
          "queries",
-         folder.string(), estimate.responses, static_cast<double>(estimate.disk_bytes) / gigabyte,
-         static_cast<double>(available) / gigabyte);
+         folder.string(), estimate.responses, size(estimate.disk_bytes), size(available));
 }
 
 void require_disk_space(const GenerateEstimate & estimate, const std::filesystem::path & folder) {

@@ -18,6 +18,7 @@ constexpr double confidence = 0.95;
 struct Column {
     std::vector<double> probability;
     std::vector<std::uint8_t> truth;
+    std::size_t n_no_opinion = 0;
     std::vector<std::size_t> text; ///< place among all texts, for the joint resamples
 };
 
@@ -73,6 +74,7 @@ JudgeCheck check_judge(Judge & judge, const ConceptSet & concepts, std::span<con
         for (std::size_t k = 0; k < items[t].values.size(); ++k) {
             const std::size_t value = items[t].values[k];
             if (std::isnan(answers[t][k])) {
+                ++columns[value].n_no_opinion;
                 continue;
             }
             columns[value].probability.push_back(answers[t][k]);
@@ -104,6 +106,7 @@ JudgeCheck check_judge(Judge & judge, const ConceptSet & concepts, std::span<con
         }
         JudgeQuality quality;
         quality.value = concepts.concepts[value].id;
+        quality.n_no_opinion = column.n_no_opinion;
         quality.n_positive = static_cast<std::size_t>(std::count(column.truth.begin(), column.truth.end(), 1));
         quality.n_negative = column.truth.size() - quality.n_positive;
         quality.n_undecided =

@@ -88,6 +88,18 @@ std::vector<std::vector<float>> read_texts(const Model & model, Scheduler & sche
     return rows;
 }
 
+void require_concepts(const Probe & probe, const ConceptSet & concepts) {
+    for (const Concept & wanted : concepts.concepts) {
+        if (std::find(probe.values.begin(), probe.values.end(), wanted.id) == probe.values.end()) {
+            fail(ErrorKind::usage,
+                 "the probe {} does not know the concept '{}' (it knows {}); use another judge (judge.kind = \"ask\"), "
+                 "or train a probe with "
+                 "`valuelens judge-train`",
+                 probe.name, wanted.id, fmt::join(probe.values, ", "));
+        }
+    }
+}
+
 namespace {
 
 class ProbeJudge : public Judge {
@@ -103,20 +115,10 @@ public:
                  "with `valuelens judge-train`",
                  probe_.name, probe_.model_name, probe_.n_layer, probe_.n_embd, info.name, info.n_layer, info.n_embd);
         }
+        require_concepts(probe_, concepts);
         for (const Concept & wanted : concepts.concepts) {
-            const auto found = std::find(probe_.values.begin(), probe_.values.end(), wanted.id);
-            if (found == probe_.values.end()) {
-                std::string known;
-                for (const std::string & value : probe_.values) {
-                    known += known.empty() ? value : ", " + value;
-                }
-                fail(ErrorKind::usage,
-                     "the probe {} does not know the concept '{}' (it knows {}); use another judge (judge.kind = "
-                     "\"ask\") or train a probe "
-                     "with `valuelens judge-train`",
-                     probe_.name, wanted.id, known);
-            }
-            places_.push_back(static_cast<std::size_t>(found - probe_.values.begin()));
+            places_.push_back(static_cast<std::size_t>(
+                std::find(probe_.values.begin(), probe_.values.end(), wanted.id) - probe_.values.begin()));
         }
     }
 

@@ -80,6 +80,9 @@ enum class ProbePrior {
 /// one of them cannot judge is no opinion.
 std::unique_ptr<Judge> make_committee(std::vector<std::unique_ptr<Judge>> members);
 
+/// Throws Error(usage) for a concept that the probe does not know, naming what it knows.
+void require_concepts(const Probe & probe, const ConceptSet & concepts);
+
 /// A judge that reads with `model`. Concepts are matched by id; throws Error(usage) for a concept the probe does not
 /// know, Error(model) for a model of another shape or name.
 std::unique_ptr<Judge> make_probe_judge(Probe probe, std::shared_ptr<Model> model, const SchedulerOptions & options,

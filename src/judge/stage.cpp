@@ -60,15 +60,14 @@ void decide_matched(RunDb & db, const JudgeStageOptions & options) {
     }
     db.set_decisions(decided);
     db.set_meta("judge_medians", nlohmann::json(medians).dump());
-    db.set_meta("judge_decided", std::to_string(db.finished_judge_slices().size()));
 }
 
 } // namespace
 
-bool judge_stage_done(const RunDb & db, const JudgeStageOptions & options) {
+bool judge_stage_done(const RunDb & db) {
     const std::set<std::size_t> judged = db.finished_judge_slices();
-    return judged == db.finished_slices() &&
-           (!options.matched || db.meta("judge_decided") == std::to_string(judged.size()));
+    return !judged.empty() && judged == db.finished_slices() &&
+           db.meta("judge_decided") == std::to_string(judged.size());
 }
 
 JudgeStageResult run_judge(RunDb & db, const ConceptSet & concepts, Judge & judge, const JudgeStageOptions & options,
@@ -139,9 +138,7 @@ JudgeStageResult run_judge(RunDb & db, const ConceptSet & concepts, Judge & judg
                 labels.push_back(std::move(label));
             }
         }
-        if (options.matched) {
-            db.set_meta("judge_decided", ""); // until all are decided anew
-        }
+        db.set_meta("judge_decided", ""); // until all are decided anew
         db.commit_labels(slice, labels);
         ++result.slices_done;
         result.labels += labels.size();
@@ -152,6 +149,7 @@ JudgeStageResult run_judge(RunDb & db, const ConceptSet & concepts, Judge & judg
     if (options.matched) {
         decide_matched(db, options);
     }
+    db.set_meta("judge_decided", std::to_string(db.finished_judge_slices().size()));
     return result;
 }
 

@@ -23,8 +23,8 @@ struct JudgeStageResult {
     std::size_t labels = 0; ///< made now
 };
 
-/// Whether every finished slice is judged and, with `matched`, decided.
-bool judge_stage_done(const RunDb & db, const JudgeStageOptions & options);
+/// Whether every finished slice is judged and all labels are decided.
+bool judge_stage_done(const RunDb & db);
 
 /// Judges the finished slices that have no labels yet: an intrinsic response for every value, a prompted one for its
 /// own. A slice's labels appear whole or not at all, so a stopped stage goes on where it stood.

@@ -7,6 +7,7 @@
 #include <iterator>
 
 #include "base/fail.h"
+#include "base/file.h"
 #include "base/random.h"
 #include "judge/probe.h"
 #include "judge/train.h"
@@ -58,6 +59,7 @@ JudgeCheck check_judge_on_files(const JudgeCheckRequest & request, ProgressSink 
 }
 
 JudgeTrainReport train_probe_file(const JudgeTrainRequest & request, ProgressSink & progress, std::stop_token stop) {
+    AtomicFile{request.output}; // a place that cannot be written is said before the work, not after it
     const ConceptSet concepts = concepts_of(request.concepts);
     const LabelledFiles files = load_files(request.labelled, concepts);
     const LabelledFiles held_out = load_files(request.check, concepts);
@@ -105,7 +107,8 @@ JudgeTrainReport train_probe_file(const JudgeTrainRequest & request, ProgressSin
 
     Probe & probe = trained.probe;
     probe.name = request.output.stem().string();
-    probe.model = request.model_spec;
+    // A run elsewhere must find the file, too.
+    probe.model = fs::exists(request.model_spec) ? fs::absolute(request.model_spec).string() : request.model_spec;
     probe.attribution = request.attribution.empty() ? files.names : request.attribution;
     json quality = {{"cv_auroc", report.cv_auroc},
                     {"strength", report.strength},

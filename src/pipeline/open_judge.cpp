@@ -72,6 +72,13 @@ std::vector<Probe> chosen_probes(const std::string & text, const std::string & s
     return probes;
 }
 
+void require_judge_model(const RunConfig & config) {
+    if (config.judge_model.empty()) {
+        fail(ErrorKind::usage,
+             "judge.kind = \"ask\" needs judge.model: a GGUF file, or NAME[:TYPE] of `valuelens models list`");
+    }
+}
+
 // How a committee was measured stands in data/probes/committees.json under its members' names.
 std::string committee_quality(const std::vector<Probe> & probes) {
     if (probes.size() == 1) {
@@ -115,10 +122,7 @@ OpenJudge open_judge(const RunConfig & config, const ConceptSet & concepts, cons
         return {make_committee(std::move(members)), std::move(quality)};
     }
     if (config.judge_kind == "ask") {
-        if (config.judge_model.empty()) {
-            fail(ErrorKind::usage,
-                 "judge.kind = \"ask\" needs judge.model: a GGUF file, or NAME[:TYPE] of `valuelens models list`");
-        }
+        require_judge_model(config);
         return {
             make_ask_judge(load_judge_model(config.judge_model, config, subject, progress, stop), scheduler, concepts),
             ""};
@@ -129,6 +133,18 @@ OpenJudge open_judge(const RunConfig & config, const ConceptSet & concepts, cons
     return {config.judge_kind == "file" ? make_file_judge(config.judge_file, concepts)
                                         : make_dictionary_judge(config.judge_file, concepts),
             ""};
+}
+
+void check_judge_config(const RunConfig & config, const ConceptSet & concepts) {
+    if (config.judge_kind == "probe") {
+        for (const Probe & probe : chosen_probes(config.judge_probe, "")) {
+            require_concepts(probe, concepts);
+        }
+    } else if (config.judge_kind == "ask") {
+        require_judge_model(config);
+    } else {
+        open_judge(config, concepts, {}, silent_progress(), {});
+    }
 }
 
 } // namespace valuelens

@@ -27,4 +27,8 @@ struct OpenJudge {
 OpenJudge open_judge(const RunConfig & config, const ConceptSet & concepts, const Subject & subject,
                      ProgressSink & progress, std::stop_token stop);
 
+/// What can be checked of a judge without its model: the probe knows the concepts, the files are there and sound.
+/// Throws as open_judge().
+void check_judge_config(const RunConfig & config, const ConceptSet & concepts);
+
 } // namespace valuelens

@@ -3,7 +3,6 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 
 #include "base/fail.h"
@@ -13,6 +12,7 @@
 #include "judge/stage.h"
 #include "pipeline/open_judge.h"
 #include "pipeline/run_inputs.h"
+#include "pipeline/run_setup.h"
 #include "store/run_db.h"
 #include "store/run_lock.h"
 #include "valuelens/models.h"
@@ -38,61 +38,54 @@ const char * to_string(Stage stage) {
 
 namespace {
 
-constexpr const char * config_file = "config.toml";
-constexpr const char * database_file = "run.sqlite";
 constexpr const char * vectors_file = "vectors.safetensors";
-
-std::pair<int, int> parse_shard(const std::string & text) {
-    if (text.empty()) {
-        return {0, 1};
-    }
-    int index = 0;
-    int count = 0;
-    const char * end = text.data() + text.size();
-    const auto [slash, first] = std::from_chars(text.data(), end, index);
-    if (first == std::errc() && slash != end && *slash == '/') {
-        const auto [rest, second] = std::from_chars(slash + 1, end, count);
-        if (second == std::errc() && rest == end && count >= 1 && index >= 0 && index < count) {
-            return {index, count};
-        }
-    }
-    fail(ErrorKind::usage, "--shard '{}': expected i/n with 0 <= i < n, for example 0/4", text);
-}
-
-// The config asked for, or the run's own.
-RunConfig wanted_config(const RunRequest & request) {
-    const fs::path own = request.folder / config_file;
-    if (!request.config && !fs::exists(own)) {
-        fail(ErrorKind::usage, "{}: is not a run (it has no {}); begin one with `valuelens run CONFIG.toml --run {}`",
-             request.folder.string(), config_file, request.folder.string());
-    }
-    RunConfig config = load_run_config(request.config ? *request.config : own);
-    if (request.override_config) {
-        request.override_config(config);
-    }
-    return config;
-}
 
 class Execution {
 public:
     Execution(const RunRequest & request, ProgressSink & progress, std::stop_token stop)
         : request_(request), progress_(progress), stop_(std::move(stop)), shard_(parse_shard(request.shard)),
           config_(wanted_config(request)), lock_(prepare_folder(request), request.command),
-          db_(request.folder / database_file, RunDbMode::create), inputs_(load_run_inputs(config_, progress)) {
+          db_(open_database(request.folder)), inputs_(load_inputs()) {
         check_frozen();
         db_.store_inputs(inputs_.concepts, inputs_.queries, inputs_.templates);
-        write_file(request.folder / config_file, to_toml(config_));
+        if (!request.rejudge) { // the new judge's keys are stored once it has been opened
+            store_config();
+        }
+        const bool will_judge =
+            std::find(request.stages.begin(), request.stages.end(), Stage::judge) != request.stages.end();
+        if (will_judge && !judge_stage_done(db_)) {
+            check_judge_config(config_, inputs_.concepts); // before hours of generating, not after
+        }
+    }
+
+    void store_config() {
+        db_.set_meta("config", to_toml(config_));
+        write_file(request_.folder / config_file, to_toml(config_));
+    }
+
+    // A run holds its inputs: where the files are gone (or the run was moved), it goes on with its own.
+    RunInputs load_inputs() const {
+        const auto gone = [](const std::string & file) {
+            return !file.empty() && !fs::exists(file);
+        };
+        if (db_.has_inputs() &&
+            (gone(config_.queries_file) || gone(config_.concepts_file) || gone(config_.templates_file))) {
+            return {db_.concepts(), db_.templates(), db_.queries()};
+        }
+        return load_run_inputs(config_, progress_);
     }
 
     // What the run was begun with stands in its database: config.toml lies open to editing.
     void check_frozen() {
         const std::optional<std::string> begun = db_.meta("config");
         if (!begun) {
-            db_.set_meta("config", to_toml(config_));
             return;
         }
         const RunConfig before = parse_run_config(*begun, db_.path().string() + ": config", request_.folder);
         std::vector<std::string> differences = frozen_differences(before, config_);
+        if (config_.judge_kind == "ask" && before.judge_model != config_.judge_model) {
+            differences.push_back(fmt::format("judge.model (was {}, now {})", before.judge_model, config_.judge_model));
+        }
         const auto of_judge = [](const std::string & difference) {
             return difference.starts_with("judge.");
         };
@@ -106,7 +99,28 @@ public:
                  request_.folder.string(), fmt::join(differences, ", "),
                  judge_alone ? ", or judge anew with `valuelens judge --rejudge`" : "");
         }
-        db_.set_meta("config", to_toml(config_));
+        if (config_.model != before.model) {
+            refuse_another_model(before.model);
+        }
+    }
+
+    // A finished stage needs no model, but the run must not seem to be one of the model that is named now.
+    void refuse_another_model(const std::string & before) {
+        const std::optional<std::string> known = db_.meta("model_identity");
+        const std::optional<fs::path> file = local_model(config_.model);
+        if (!known || !file) {
+            progress_.message(LogLevel::warning,
+                              fmt::format("{} is not here to be compared with the run's model; the run keeps {}",
+                                          config_.model, before));
+            config_.model = before;
+            return;
+        }
+        if (const ModelInfo info = read_model_info(file->string()); info.identity != *known) {
+            fail(ErrorKind::usage,
+                 "{}: was begun with the model {} ({}), now it is {} ({}); give another --run, or the old model",
+                 request_.folder.string(), db_.meta("model_name").value_or("?"),
+                 db_.meta("model_description").value_or(before), info.name, info.description);
+        }
     }
 
     void run(Stage stage) {
@@ -185,10 +199,10 @@ private:
         db_.set_meta("slices_planned", std::to_string(plan.n_slices));
         verify_shards(db_, request_.folder, progress_, stop_);
         if (slices_left(plan) == 0) {
-            refuse_another_model();
             progress_.message(LogLevel::info, "generate: done before");
             return;
         }
+        db_.set_meta("vectors_inputs", ""); // what comes makes the vectors stale
         ModelOptions model_options;
         model_options.path =
             resolve_model(config_.model, {static_cast<int>(config_.threads)}, progress_, stop_).string();
@@ -228,30 +242,17 @@ private:
         }
     }
 
-    // A finished run needs no model, but must not seem to be one of the model that is named now.
-    void refuse_another_model() {
-        const std::optional<std::string> known = db_.meta("model_identity");
-        if (!known || !fs::exists(config_.model)) {
-            return;
-        }
-        if (const ModelInfo info = read_model_info(config_.model); info.identity != *known) {
-            fail(ErrorKind::usage,
-                 "{}: was begun with the model {}, now it is {} ({}); give another --run, or the old model",
-                 request_.folder.string(), db_.meta("model_name").value_or("?"), info.name, config_.model);
-        }
-    }
-
     // How much and about how long, before hours are spent: a few responses are written and thrown away to measure this
     // model on this machine.
     void announce(const GenerationPlan & plan, Generator & generator, const GenerateOptions & options) {
         const GenerateEstimate estimate = estimate_generation(plan, generator, options, db_.finished_slices());
         require_disk_space(estimate, request_.folder);
-        constexpr std::size_t worth_measuring = 128;
+        constexpr std::size_t worth_measuring = 16;
         std::string duration;
         if (estimate.responses >= worth_measuring) {
             std::vector<Request> sample;
             const std::size_t n =
-                std::min<std::size_t>(static_cast<std::size_t>(config_.parallel), plan.responses.size());
+                std::clamp<std::size_t>(estimate.responses / 8, 1, static_cast<std::size_t>(config_.parallel));
             std::size_t prompt_tokens = 0;
             for (std::size_t i = 0; i < n; ++i) {
                 const PlannedResponse & planned = plan.responses[i * plan.responses.size() / n];
@@ -288,7 +289,7 @@ private:
         const JudgeStageOptions stage{config_.undecided_low, config_.undecided_high,
                                       config_.judge_prior == "matched" &&
                                           (config_.judge_kind == "probe" || config_.judge_kind == "ask")};
-        if (!request_.rejudge && judge_stage_done(db_, stage)) {
+        if (!request_.rejudge && judge_stage_done(db_)) {
             progress_.message(LogLevel::info, "judge: done before");
             return;
         }
@@ -296,11 +297,15 @@ private:
                                      {db_.meta("model_name").value_or(""), db_.meta("model_identity").value_or("")},
                                      progress_, stop_);
         if (request_.rejudge) { // only now: the new judge is there
-            db_.clear_labels();
-            for (const char * key : {"judge", "judge_decided", "judge_medians", "judge_check", "vectors_inputs"}) {
-                db_.set_meta(key, "");
-            }
+            db_.clear_labels({{"judge", ""},
+                              {"judge_decided", ""},
+                              {"judge_medians", ""},
+                              {"judge_check", ""},
+                              {"vectors_inputs", ""},
+                              {"config", to_toml(config_)}});
+            store_config();
         }
+        db_.set_meta("vectors_inputs", "");
         if (!config_.judge_check.empty() && db_.meta("judge_check").value_or("").empty()) {
             std::vector<std::string> ids;
             for (const Concept & each : inputs_.concepts.concepts) {
@@ -330,6 +335,10 @@ private:
     void vectors() {
         const std::vector<fs::path> shards = shard_paths(db_, request_.folder);
         const std::vector<StoredLabel> stored = db_.labels();
+        if (!shards.empty() && !judge_stage_done(db_)) {
+            fail(ErrorKind::usage, "{}: judging is not finished; run `valuelens judge --run {}` first",
+                 request_.folder.string(), request_.folder.string());
+        }
         if (shards.empty() || stored.empty()) {
             fail(ErrorKind::usage, "{}: has no {} yet; run `valuelens {} --run {}` first", request_.folder.string(),
                  shards.empty() ? "activations" : "labels", shards.empty() ? "generate" : "judge",

@@ -150,8 +150,8 @@ public:
     std::set<std::size_t> finished_judge_slices() const;
     /// All labels, ordered by position of the response, then by value as ordered in the concept set.
     std::vector<StoredLabel> labels() const;
-    /// Forgets all labels (to judge anew).
-    void clear_labels();
+    /// Forgets all labels (to judge anew) and sets these entries of meta(), in one transaction.
+    void clear_labels(const std::map<std::string, std::string> & meta = {});
 
     /// Counts items a stage left out that belong to no slice.
     void add_dropped(std::span<const DroppedRow> dropped);

@@ -188,10 +188,17 @@ std::set<std::size_t> RunDb::finished_judge_slices() const {
     });
 }
 
-void RunDb::clear_labels() {
+void RunDb::clear_labels(const std::map<std::string, std::string> & meta) {
     impl_->transaction([&] {
         impl_->database.exec("DELETE FROM labels");
         impl_->database.exec("DELETE FROM judge_slices");
+        SQLite::Statement set = impl_->prepare("INSERT OR REPLACE INTO meta VALUES(?, ?)");
+        for (const auto & [key, value] : meta) {
+            set.bind(1, key);
+            set.bind(2, value);
+            set.exec();
+            set.reset();
+        }
     });
 }
 

@@ -177,8 +177,8 @@ TEST_F(RunCommand, LabelsThatFitNoValueExitWithThree) {
     files.write("labels.jsonl", "{\"id\": \"q0/intrinsic\", \"value\": \"grandparent\", \"expresses\": true}\n"
                                 "{\"id\": \"q0/intrinsic\", \"value\": \"princess\", \"expresses\": true}\n");
     expect_failure(command(), 3, {"labels.jsonl:2", "'princess'", "pair"});
-    EXPECT_EQ(status()["next"], "judge") << "the responses are kept";
-    EXPECT_EQ(status()["slices_generated"], 3);
+    EXPECT_EQ(status()["next"], "generate") << "what the judge cannot use is said before anything is generated";
+    EXPECT_EQ(status()["slices_generated"], 0);
     files.write_labels(true);
     const ProgramResult result = run_program(command());
     EXPECT_EQ(result.exit_code, 0) << result.err;

@@ -148,5 +148,34 @@ TEST(PrefixGroups, ResponseTokensThatAreSteeredDifferentlyAreNotShared) {
     EXPECT_EQ(shared_by(steered(response), written), 3u);
 }
 
+// As a judge asks: several questions about one text, then single ones about others, all behind one short header.
+TEST(PrefixGroups, QuestionsAboutOneTextStayTogetherAfterOthersThatShareOnlyTheHeader) {
+    std::vector<Request> requests;
+    const auto ask = [&](Token text, Token question) {
+        std::vector<Token> prompt{1, 2, 3};
+        prompt.insert(prompt.end(), 40, text);
+        prompt.push_back(question);
+        prompt.push_back(4);
+        requests.push_back(generate(std::move(prompt)));
+    };
+    for (Token question = 0; question < 10; ++question) {
+        ask(100, question + 10);
+    }
+    for (Token text = 0; text < 10; ++text) {
+        ask(200 + text, 10);
+    }
+    for (Token question = 0; question < 10; ++question) {
+        ask(300, question + 10);
+    }
+    const std::vector<PrefixPlan> plans = plan(requests, 2);
+    for (std::size_t i = 0; i < 10; ++i) {
+        EXPECT_EQ(plans[i].shared, 43u) << i;
+        EXPECT_EQ(plans[20 + i].shared, 43u) << i;
+    }
+    EXPECT_EQ(plans[10].shared, 3u);
+    EXPECT_NE(plans[0].group, plans[10].group);
+    EXPECT_NE(plans[10].group, plans[20].group);
+}
+
 } // namespace
 } // namespace valuelens

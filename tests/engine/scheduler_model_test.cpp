@@ -173,6 +173,33 @@ TEST_F(SchedulerModel, SharedPrefixesAreDecodedOnceAndChangeNothing) {
     }
 }
 
+// Suffixes of very different lengths in a cache that holds only some of them at a time: the cells that a finished
+// member leaves may be too few for the one that follows.
+TEST_F(SchedulerModel, SharedPrefixesInATightCacheNeverOverflowIt) {
+    std::string text = "A short story.";
+    for (int i = 0; i < 14; ++i) {
+        text += " Then she walked on, met a friend at the corner and forgot what time it was.";
+    }
+    const std::vector<Token> prefix = model->render_plain(text).tokens;
+    std::vector<Request> requests;
+    for (int i = 0; i < 24; ++i) {
+        Request request;
+        request.kind = RequestKind::choose;
+        request.prompt = prefix;
+        for (int k = 0; k < (i % 2 == 0 ? 3 : 90) + i; ++k) {
+            request.prompt.push_back(prefix[static_cast<std::size_t>(k + 1 + i) % prefix.size()]);
+        }
+        request.choices = {prefix[1]};
+        requests.push_back(std::move(request));
+    }
+    const std::vector<Response> together = Scheduler(model, {.parallel = 16}).run_all(requests);
+    for (const std::size_t i : {0u, 1u, 22u, 23u}) {
+        const std::vector<Response> alone =
+            Scheduler(model, {.parallel = 1}).run_all(std::span(requests).subspan(i, 1));
+        EXPECT_NEAR(together[i].choice_logprobs[0], alone[0].choice_logprobs[0], 1e-3) << i;
+    }
+}
+
 TEST_F(SchedulerModel, GenerationsOfOneLongPromptShareIt) {
     Request request = generate(
         "You are a patient adviser who explains each step and never forgets to ask how the other person feels about "

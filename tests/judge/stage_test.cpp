@@ -88,7 +88,7 @@ TEST_F(JudgeStage, IntrinsicResponsesAreJudgedForEachValueAndPromptedOnesForThei
     EXPECT_EQ(label("q1/intrinsic", "care").label.expresses, false);
     EXPECT_EQ(label("q1/care", "care").condition, Condition::prompted);
     EXPECT_EQ(label("q1/care", "care").query_id, "q1");
-    EXPECT_TRUE(judge_stage_done(db, {}));
+    EXPECT_TRUE(judge_stage_done(db));
 }
 
 TEST_F(JudgeStage, UndecidedAndNoOpinionAreStoredWithoutADecision) {
@@ -117,7 +117,7 @@ TEST_F(JudgeStage, AStoppedStageGoesOnSliceBySlice) {
     expect_error(ErrorKind::interrupted, {"judging"}, [&] { judge_with(judge, {}, stop.get_token()); });
     EXPECT_EQ(db.finished_judge_slices(), (std::set<std::size_t>{0}));
     EXPECT_EQ(db.labels().size(), 4u) << "a slice's labels appear whole";
-    EXPECT_FALSE(judge_stage_done(db, {}));
+    EXPECT_FALSE(judge_stage_done(db));
 
     FakeJudge next(sure);
     const JudgeStageResult result = judge_with(next);
@@ -146,7 +146,7 @@ TEST_F(JudgeStage, SlicesThatComeLaterAreJudgedLater) {
     judge_with(judge);
     db.remove_slice(1);
     add_slice(1);
-    EXPECT_FALSE(judge_stage_done(db, {}));
+    EXPECT_FALSE(judge_stage_done(db));
     EXPECT_EQ(judge_with(judge).slices_done, 1u);
     EXPECT_EQ(db.labels().size(), 4 * n_slices);
 }
@@ -190,7 +190,7 @@ double scaled(const JudgeItem & item, std::size_t) {
 TEST_F(JudgeStage, MatchedDecidesAroundTheMedianIntrinsicResponse) {
     FakeJudge judge(scaled);
     judge_with(judge, {.matched = true});
-    EXPECT_TRUE(judge_stage_done(db, {.matched = true}));
+    EXPECT_TRUE(judge_stage_done(db));
     // Recentred on odds of 1/19: 0.02 -> 0.28, 0.05 -> 0.5, 0.2 -> 0.83.
     EXPECT_EQ(label("q0/intrinsic", "care").label.expresses, false);
     EXPECT_EQ(label("q1/intrinsic", "care").label.expresses, std::nullopt);
@@ -217,7 +217,7 @@ TEST_F(JudgeStage, MatchedInTwoGoesEqualsOneGo) {
         stop.request_stop();
     };
     expect_error(ErrorKind::interrupted, {}, [&] { judge_with(judge, {.matched = true}, stop.get_token()); });
-    EXPECT_FALSE(judge_stage_done(db, {.matched = true}));
+    EXPECT_FALSE(judge_stage_done(db));
     judge_with(judge, {.matched = true});
     EXPECT_EQ(decisions(), expected);
 }
@@ -233,7 +233,7 @@ TEST_F(JudgeStage, MatchedIsNotDoneWhileASliceJudgedAnewIsUndecided) {
     } power_cut;
     expect_error(ErrorKind::interrupted, {"power cut"},
                  [&] { run_judge(db, toy_concepts(), judge, {.matched = true}, power_cut); });
-    EXPECT_FALSE(judge_stage_done(db, {.matched = true}));
+    EXPECT_FALSE(judge_stage_done(db));
 }
 
 } // namespace
