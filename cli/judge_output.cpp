@@ -15,7 +15,10 @@ nlohmann::ordered_json triple(double value, double low, double high) {
 }
 
 std::string cell(double value, double low, double high) {
-    return std::isnan(value) ? "-" : fmt::format("{:.3f} [{:.2f}, {:.2f}]", value, low, high);
+    if (std::isnan(value)) {
+        return "-";
+    }
+    return std::isnan(low) ? fmt::format("{:.3f}", value) : fmt::format("{:.3f} [{:.2f}, {:.2f}]", value, low, high);
 }
 
 } // namespace

@@ -1,5 +1,7 @@
 #include <algorithm>
+#include <array>
 #include <chrono>
+#include <cstdlib>
 #include <numeric>
 
 #include "base/fail.h"
@@ -96,13 +98,20 @@ struct Scheduler::Impl {
 
     std::uint64_t kv_bytes_per_cell() const {
         const llama_model * raw = model->impl().model.get();
-        const int n_head = std::max(1, llama_model_n_head(raw));
-        const auto width =
-            static_cast<std::uint64_t>(model->info().n_embd / n_head * std::max(1, llama_model_n_head_kv(raw)));
+        // Heads may be wider than n_embd / n_head (Gemma 3, Qwen3): the file then says how wide.
+        const auto stated = [&](const char * key) {
+            std::array<char, 32> text{};
+            const std::string name = model->info().architecture + key;
+            return llama_model_meta_val_str(raw, name.c_str(), text.data(), text.size()) > 0 ? std::atoi(text.data())
+                                                                                             : 0;
+        };
+        const int usual = model->info().n_embd / std::max(1, llama_model_n_head(raw));
+        const int key_width = std::max(usual, stated(".attention.key_length"));
+        const int value_width = std::max(usual, stated(".attention.value_length"));
         const ggml_type type = Session::kv_type_from_string(kv_type());
-        return 2 * static_cast<std::uint64_t>(model->info().n_layer) *
-               ggml_row_size(type,
-                             static_cast<std::int64_t>(std::max<std::uint64_t>(width, 1)) * ggml_blck_size(type)) /
+        const auto numbers = static_cast<std::uint64_t>(std::max(1, llama_model_n_head_kv(raw))) *
+                             static_cast<std::uint64_t>(key_width + value_width);
+        return static_cast<std::uint64_t>(model->info().n_layer) * numbers * ggml_type_size(type) /
                static_cast<std::uint64_t>(ggml_blck_size(type));
     }
 

@@ -54,7 +54,7 @@ JudgeCheck check_judge_on_files(const JudgeCheckRequest & request, ProgressSink 
         files.texts.resize(request.limit);
         files.names += fmt::format(" (a sample of {})", request.limit);
     }
-    const OpenJudge judge = open_judge(request.config, concepts, {}, progress, stop);
+    const OpenJudge judge = open_judge(request.config, concepts, {}, progress, stop, /* engine_is_judges = */ true);
     return check_judge(*judge.judge, concepts, files.texts, files.names, request.options, progress, stop);
 }
 

@@ -16,12 +16,16 @@ namespace valuelens {
 namespace {
 
 std::shared_ptr<Model> load_judge_model(const std::string & spec, const RunConfig & config, const Subject & subject,
-                                        ProgressSink & progress, std::stop_token stop) {
+                                        bool engine_is_judges, ProgressSink & progress, std::stop_token stop) {
     ModelOptions options;
     options.path = resolve_model(spec, {}, progress, stop).string();
     options.threads = static_cast<int>(config.threads);
     options.n_gpu_layers = static_cast<int>(config.n_gpu_layers);
     options.date = config.date;
+    if (engine_is_judges) {
+        options.chat_template = config.chat_template;
+        options.chat_template_kwargs = config.chat_template_kwargs;
+    }
     std::shared_ptr<Model> model = Model::load(options, progress, stop);
     // Another file of the same model (quantised otherwise) bears the same name.
     if (!subject.identity.empty() &&
@@ -98,9 +102,13 @@ std::string committee_quality(const std::vector<Probe> & probes) {
 } // namespace
 
 OpenJudge open_judge(const RunConfig & config, const ConceptSet & concepts, const Subject & subject,
-                     ProgressSink & progress, std::stop_token stop) {
+                     ProgressSink & progress, std::stop_token stop, bool engine_is_judges) {
     SchedulerOptions scheduler;
     scheduler.parallel = static_cast<int>(config.judge_parallel);
+    if (engine_is_judges) {
+        scheduler.ctx_size = static_cast<int>(config.ctx_size);
+        scheduler.kv_type = config.kv_type;
+    }
     if (config.judge_kind == "probe") {
         std::vector<Probe> probes = chosen_probes(config.judge_probe, subject.name);
         if (!config.judge_model.empty() && probes.size() > 1) {
@@ -116,16 +124,16 @@ OpenJudge open_judge(const RunConfig & config, const ConceptSet & concepts, cons
             if (spec.empty()) {
                 fail(ErrorKind::usage, "the probe {} does not say which model it reads; give judge.model", probe.name);
             }
-            std::shared_ptr<Model> model = load_judge_model(spec, config, subject, progress, stop);
+            std::shared_ptr<Model> model = load_judge_model(spec, config, subject, engine_is_judges, progress, stop);
             members.push_back(make_probe_judge(std::move(probe), std::move(model), scheduler, concepts, prior));
         }
         return {make_committee(std::move(members)), std::move(quality)};
     }
     if (config.judge_kind == "ask") {
         require_judge_model(config);
-        return {
-            make_ask_judge(load_judge_model(config.judge_model, config, subject, progress, stop), scheduler, concepts),
-            ""};
+        return {make_ask_judge(load_judge_model(config.judge_model, config, subject, engine_is_judges, progress, stop),
+                               scheduler, concepts),
+                ""};
     }
     if (config.judge_file.empty()) {
         fail(ErrorKind::usage, "judge.kind = \"{}\" needs judge.file", config.judge_kind);

@@ -24,8 +24,11 @@ struct OpenJudge {
 
 /// A judge as the config asks for it, its model fetched and loaded. Throws Error(usage) where the config lacks what the
 /// kind needs, and as its parts do.
+///
+/// `engine_is_judges`: the engine keys of `config` (chat template, context, cache type) are meant for the judge's
+/// model; in a run they are the subject's.
 OpenJudge open_judge(const RunConfig & config, const ConceptSet & concepts, const Subject & subject,
-                     ProgressSink & progress, std::stop_token stop);
+                     ProgressSink & progress, std::stop_token stop, bool engine_is_judges = false);
 
 /// What can be checked of a judge without its model: the probe knows the concepts, the files are there and sound.
 /// Throws as open_judge().

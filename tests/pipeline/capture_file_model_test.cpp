@@ -7,6 +7,7 @@
 #include "support/expect_error.h"
 #include "support/golden.h"
 #include "support/temp_folder.h"
+#include "valuelens/vectors.h"
 
 namespace valuelens {
 namespace {
@@ -185,6 +186,40 @@ TEST_F(CaptureFile, AStopRequestLeavesNoFile) {
     stop.request_stop();
     expect_error(ErrorKind::interrupted, {}, [&] { capture_file(options_, silent_progress(), stop.get_token()); });
     EXPECT_FALSE(std::filesystem::exists(options_.output));
+}
+
+// From the model to the vectors, by the way a user goes.
+TEST_F(CaptureFile, VectorsOfCapturedTranscriptsAreTheReferenceVectors) {
+    const std::size_t n = golden_.json["conversations"].size();
+    write_transcripts(n);
+    capture_file(options_);
+    std::string lines;
+    for (std::size_t i = 0; i < n; ++i) {
+        const auto & conversation = golden_.json["conversations"][i];
+        lines += nlohmann::json({{"id", id(i)},
+                                 {"value", "benevolence"},
+                                 {"condition", conversation["condition"]},
+                                 {"expresses", conversation["expresses"]}})
+                     .dump() +
+                 "\n";
+    }
+    write_file(folder_ / "labels.jsonl", lines);
+    VectorOptions options;
+    options.min_count = 1;
+    options.bootstraps = 0;
+    const ValueVectorSet set =
+        vectors_from_files({options_.output}, folder_ / "labels.jsonl", {"benevolence"}, options);
+    for (std::size_t e = 0; e < 2; ++e) {
+        const std::vector<float> & expected = golden_.tensors.at(e == 0 ? "v_intrinsic" : "v_prompted");
+        ASSERT_EQ(set.vectors[e].vector.size(), expected.size());
+        for (std::size_t layer = 0; layer < set.n_layer; ++layer) {
+            const auto row = [&](const std::vector<float> & v) {
+                return std::span(v).subspan(layer * set.n_embd, set.n_embd);
+            };
+            EXPECT_LT(relative_error(row(set.vectors[e].vector), row(expected)), 1e-4)
+                << "condition " << e << " layer " << layer;
+        }
+    }
 }
 
 } // namespace
