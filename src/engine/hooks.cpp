@@ -277,7 +277,8 @@ bool Hooks::on_value(ggml_tensor * node) {
 }
 
 // Batch rows in the order of the node's rows: all of them, or (last block) those flagged as outputs.
-std::vector<std::size_t> Hooks::rows_of(const ggml_tensor * node) const {
+std::vector<std::size_t> Hooks::rows_of(const ggml_tensor * node) {
+    touched_ = true;
     const auto n = static_cast<std::size_t>(node->ne[1] * node->ne[2] * node->ne[3]);
     std::vector<std::size_t> rows;
     rows.reserve(n);
@@ -301,7 +302,6 @@ void Hooks::visit_block_output(ggml_tensor * node, int layer) {
         broken_ = fmt::format("l_out-{} is not a plain F32 tensor of width {}", layer, n_embd_);
         return;
     }
-    touched_ = true;
     const std::vector<std::size_t> rows = rows_of(node);
     if (rows.empty() && node->ne[1] != 0) {
         broken_ = fmt::format("l_out-{} has {} rows, neither the batch's {} nor its outputs", layer, node->ne[1],

@@ -83,7 +83,7 @@ private:
     void check_rows(const ggml_tensor * tokens);
     void visit_block_output(ggml_tensor * node, int layer);
     void visit_mlp(ggml_tensor * node, int layer);
-    std::vector<std::size_t> rows_of(const ggml_tensor * node) const;
+    std::vector<std::size_t> rows_of(const ggml_tensor * node);
     const PreparedIntervention & prepare(const Intervention & intervention);
 
     int n_layer_;

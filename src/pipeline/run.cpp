@@ -49,18 +49,14 @@ public:
         check_frozen();
         db_.store_inputs(inputs_.concepts, inputs_.queries, inputs_.templates);
         if (!request.rejudge) { // the new judge's keys are stored once it has been opened
-            store_config();
+            db_.set_meta("config", to_toml(config_));
+            write_file(request.folder / config_file, to_toml(config_));
         }
         const bool will_judge =
             std::find(request.stages.begin(), request.stages.end(), Stage::judge) != request.stages.end();
         if (will_judge && !judge_stage_done(db_)) {
             check_judge_config(config_, inputs_.concepts); // before hours of generating, not after
         }
-    }
-
-    void store_config() {
-        db_.set_meta("config", to_toml(config_));
-        write_file(request_.folder / config_file, to_toml(config_));
     }
 
     // A run holds its inputs: where the files are gone (or the run was moved), it goes on with its own.
@@ -116,11 +112,15 @@ public:
             return;
         }
         if (const ModelInfo info = read_model_info(file->string()); info.identity != *known) {
-            fail(ErrorKind::usage,
-                 "{}: was begun with the model {} ({}), now it is {} ({}); give another --run, or the old model",
-                 request_.folder.string(), db_.meta("model_name").value_or("?"),
-                 db_.meta("model_description").value_or(before), info.name, info.description);
+            fail_other_model(info);
         }
+    }
+
+    [[noreturn]] void fail_other_model(const ModelInfo & now) const {
+        fail(ErrorKind::usage,
+             "{}: was begun with the model {} ({}), now it is {} ({}); give another --run, or the old model",
+             request_.folder.string(), db_.meta("model_name").value_or("?"),
+             db_.meta("model_description").value_or("?"), now.name, now.description);
     }
 
     void run(Stage stage) {
@@ -214,10 +214,7 @@ private:
         const std::shared_ptr<Model> model = Model::load(model_options, progress_, stop_);
         const std::optional<std::string> known = db_.meta("model_identity");
         if (known && *known != model->info().identity) {
-            fail(ErrorKind::usage,
-                 "{}: was begun with the model {} ({}), now it is {} ({}); give another --run, or the old model",
-                 request_.folder.string(), db_.meta("model_name").value_or("?"),
-                 db_.meta("model_description").value_or("?"), model->info().name, model->info().description);
+            fail_other_model(model->info());
         }
         db_.set_meta("model_identity", model->info().identity);
         db_.set_meta("model_name", model->info().name);
@@ -303,7 +300,7 @@ private:
                               {"judge_check", ""},
                               {"vectors_inputs", ""},
                               {"config", to_toml(config_)}});
-            store_config();
+            write_file(request_.folder / config_file, to_toml(config_));
         }
         db_.set_meta("vectors_inputs", "");
         if (!config_.judge_check.empty() && db_.meta("judge_check").value_or("").empty()) {
