@@ -10,6 +10,7 @@ import tempfile
 import tomllib
 
 sys.dont_write_bytecode = True
+import check_questionnaires
 import make_templates
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -118,6 +119,71 @@ need(len(naming) <= len(queries) // 50, f"queries: name a value: {naming}")
 worst = near_duplicates(queries, 0.3)
 print(f"queries: {len(queries)}, {len(topics)} topics, {min(lengths)}-{max(lengths)} words, "
       f"{first_person} in the first person, highest similarity {worst:.2f}, naming a value: {len(naming)}")
+
+QUESTION_KEYS = ["id", "subject", "question", "options", "answer"]
+LETTERS = "ABCD"
+
+
+def plain(text):
+    """What two texts share that differ in case, spaces and final full stop only (signs stay: -7 is not 7)."""
+    return re.sub(r"\s", "", text.lower()).rstrip(".")
+
+
+def multiple_choice(name):
+    records = [json.loads(line) for line in (ROOT / name).read_text(encoding="utf-8").splitlines()]
+    seen, counts = {}, {"m": 0, "x": 0}
+    for i, record in enumerate(records, 1):
+        where = f"{name}:{i}"
+        example = record.get("role") == "example"
+        need(list(record) == QUESTION_KEYS + ["role"] * example, f"{where}: keys or role")
+        prefix = "x" if example else "m"
+        counts[prefix] += 1
+        need(record["id"] == f"{prefix}{counts[prefix]:03d}", f"{where}: id")
+        need(re.fullmatch(r"[a-z_]+", record["subject"]), f"{where}: subject")
+        need(record["answer"] in LETTERS and len(record["answer"]) == 1, f"{where}: answer")
+        texts = [record["question"], *record["options"]]
+        need(all(isinstance(t, str) and t and t == t.strip() and t.isascii() and "\n" not in t for t in texts),
+             f"{where}: a text is empty, or has outer space, a line break or a non-ASCII character")
+        need(len(record["options"]) == 4 == len({plain(o) for o in record["options"]}), f"{where}: not four different options")
+        key = plain(record["question"])
+        need(key not in seen, f"{where}: same as line {seen.get(key)}")
+        seen[key] = i
+    return records
+
+
+def option_length_share(questions, pick):
+    """How often one who always takes the longest (pick=max) or shortest (min) option is right, ties shared."""
+    hits = 0
+    for q in questions:
+        lengths = [len(o) for o in q["options"]]
+        best = pick(lengths)
+        hits += (lengths[LETTERS.index(q["answer"])] == best) / lengths.count(best)
+    return hits / len(questions)
+
+
+records = multiple_choice("data/questions/general.jsonl")
+questions = [q for q in records if "role" not in q]
+examples = [q for q in records if "role" in q]
+need(len(questions) == 240 and records[:240] == questions, "questions: not 240 before the examples")
+need(len(examples) == 5 and {q["answer"] for q in examples} == set(LETTERS), "questions: examples or their answers")
+need(collections.Counter(q["answer"] for q in questions) == dict.fromkeys(LETTERS, 60), "questions: answers are not balanced")
+subjects = list(dict.fromkeys(q["subject"] for q in questions))
+need(len(subjects) == 24 and {q["subject"] for q in examples} <= set(subjects), "questions: subjects")
+need([q["subject"] for q in questions] == subjects * 10, "questions: subjects do not take turns")
+answers = {s: "".join(q["answer"] for q in questions if q["subject"] == s) for s in subjects}
+for subject, row in answers.items():
+    need(all(2 <= row.count(letter) <= 3 for letter in LETTERS), f"questions: {subject}: answers {row} are not balanced")
+    need(not re.search(r"(.)\1\1|(..)\2\2|ABCD|DCBA", row), f"questions: {subject}: answers {row} follow a pattern")
+need(len(set(answers.values())) == len(subjects), "questions: two subjects have the same answers")
+need(not re.search(r"(.)\1\1\1", "".join(q["answer"] for q in questions)), "questions: four equal answers in a row")
+if not faults:
+    longest, shortest = (option_length_share(questions, pick) for pick in (max, min))
+    need(max(longest, shortest) <= 0.32, f"questions: length gives answers away ({longest:.2f}, {shortest:.2f})")
+    worst = near_duplicates([{"id": q["id"], "text": " ".join([q["question"], *sorted(q["options"])])} for q in records], 0.4)
+    print(f"questions: {len(questions)} + {len(examples)} examples, {len(subjects)} subjects, right by the longest option "
+          f"{longest:.2f}, by the shortest {shortest:.2f}, highest similarity {worst:.2f}")
+
+check_questionnaires.check(need)
 
 if faults:
     sys.exit("\n".join(faults))

@@ -13,16 +13,6 @@ using nlohmann::json;
 
 namespace {
 
-/// Letters and digits only, lower case: what names are compared by.
-std::string folded(const std::string & name) {
-    std::string text = lower_case(name);
-    std::erase_if(text, [](char c) {
-        const auto byte = static_cast<unsigned char>(c);
-        return byte < 0x80 && !(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9');
-    });
-    return text;
-}
-
 std::vector<std::string> parse_words(const json & list, const std::string & where, std::size_t & blank) {
     if (!list.is_array()) {
         fail(ErrorKind::bad_input, "{}: is a JSON {}, expected an array of words", where, list.type_name());
@@ -58,6 +48,15 @@ std::string lower_case(std::string text) {
     return text;
 }
 
+std::string folded_name(const std::string & name) {
+    std::string text = lower_case(name);
+    std::erase_if(text, [](char c) {
+        const auto byte = static_cast<unsigned char>(c);
+        return byte < 0x80 && !(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9');
+    });
+    return text;
+}
+
 ValueDictionary load_value_dictionary(const std::filesystem::path & path, const ConceptSet & concepts) {
     const std::string contents = read_file(path);
     const std::string_view text = without_byte_order_mark(contents);
@@ -79,7 +78,7 @@ ValueDictionary load_value_dictionary(const std::filesystem::path & path, const 
         const std::string where = fmt::format("{}: \"{}\"", path.string(), name);
         std::vector<std::string> words = parse_words(list, where, dictionary.blank);
         const auto found = std::find_if(concepts.concepts.begin(), concepts.concepts.end(), [&](const Concept & c) {
-            return folded(name) == folded(c.id) || folded(name) == folded(c.name);
+            return folded_name(name) == folded_name(c.id) || folded_name(name) == folded_name(c.name);
         });
         if (found == concepts.concepts.end()) {
             dictionary.unmatched.push_back(name);

@@ -19,6 +19,10 @@ struct ValueDictionary {
 /// A UTF-8 text with ASCII and Latin-1 letters in lower case.
 std::string lower_case(std::string text);
 
+/// ASCII letters and digits in lower case, and all that is not ASCII: what names of values are compared by
+/// ("Self-Direction", "self_direction").
+std::string folded_name(const std::string & name);
+
 /// Loads a JSON object `{"<value>": ["word", "stem*", ...], ...}`. A name stands for the concept whose id or name has
 /// the same letters and digits, whatever the case and punctuation ("Self-Direction", "self_direction"). ASCII and
 /// Latin-1 letters are lowered. Throws Error(bad_input) naming file and value: not JSON, not such an object, an empty

@@ -106,6 +106,24 @@ RawQuery parse_lmsys(const JsonRecord & record) {
     return query;
 }
 
+void read_text(std::string_view text, const std::string & name, const OnRawQuery & on_query) {
+    for_each_text_line(text, [&](std::string_view line, std::size_t number) {
+        RawQuery query;
+        query.where = fmt::format("{}:{}", name, number);
+        if (!is_valid_utf8(line)) {
+            fail(ErrorKind::bad_input, "{}: is not valid UTF-8; save the file as UTF-8", query.where);
+        }
+        if (is_blank(line)) {
+            return;
+        }
+        query.fallback_id = fmt::format("n{}", number);
+        query.text = trimmed(line);
+        on_query(std::move(query));
+    });
+}
+
+} // namespace
+
 RawQuery parse_value_portrait(const JsonRecord & record) {
     RawQuery query = start_query(record);
     const auto content = record.object.find("content");
@@ -128,24 +146,6 @@ RawQuery parse_value_portrait(const JsonRecord & record) {
     query.topic = record.optional_text("data_source").value_or("");
     return query;
 }
-
-void read_text(std::string_view text, const std::string & name, const OnRawQuery & on_query) {
-    for_each_text_line(text, [&](std::string_view line, std::size_t number) {
-        RawQuery query;
-        query.where = fmt::format("{}:{}", name, number);
-        if (!is_valid_utf8(line)) {
-            fail(ErrorKind::bad_input, "{}: is not valid UTF-8; save the file as UTF-8", query.where);
-        }
-        if (is_blank(line)) {
-            return;
-        }
-        query.fallback_id = fmt::format("n{}", number);
-        query.text = trimmed(line);
-        on_query(std::move(query));
-    });
-}
-
-} // namespace
 
 QueryFormat detect_query_format(std::string_view text, const std::string & name) {
     const std::string extension = std::filesystem::path(name).extension().string();

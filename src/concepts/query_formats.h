@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "concepts/json_lines.h"
 #include "valuelens/query.h"
 
 namespace valuelens {
@@ -19,6 +20,10 @@ struct RawQuery {
     std::string where;                   ///< "file:12", for errors
     bool has_user_turn = true;           ///< false: a conversation in which no user speaks; `text` is empty
 };
+
+/// The query of a Value Portrait record, `{"content": {"title", "text"}}`: the title, if there is one, stands before
+/// the text.
+RawQuery parse_value_portrait(const JsonRecord & record);
 
 using OnRawQuery = std::function<void(RawQuery &&)>;
 
