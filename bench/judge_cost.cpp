@@ -35,7 +35,8 @@ int main(int argc, char ** argv) {
     const ConceptSet concepts = schwartz10();
     SchedulerOptions options;
     options.parallel = parallel;
-    const std::unique_ptr<Judge> judge = make_ask_judge(model, options, concepts);
+    const std::unique_ptr<Judge> judge =
+        make_ask_judge(model, options, concepts, shipped_ask_prompt(model->info().name));
 
     // Texts of equal length, cut from the shipped queries.
     std::string all;

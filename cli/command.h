@@ -38,10 +38,16 @@ void setup_run(CLI::App & app, Context & context);
 void setup_generate(CLI::App & app, Context & context);
 void setup_judge(CLI::App & app, Context & context);
 void setup_vectors(CLI::App & app, Context & context);
+void setup_decompose(CLI::App & app, Context & context);
+void setup_neurons(CLI::App & app, Context & context);
 void setup_status(CLI::App & app, Context & context);
 void setup_judge_train(CLI::App & app, Context & context);
 void setup_judge_check(CLI::App & app, Context & context);
 void setup_capture(CLI::App & app, Context & context);
+void setup_sample(CLI::App & app, Context & context);
+void setup_export(CLI::App & app, Context & context);
+void setup_eval(CLI::App & app, Context & context);
+void setup_inspect(CLI::App & app, Context & context);
 void setup_models(CLI::App & app, Context & context);
 
 } // namespace valuelens

@@ -15,4 +15,7 @@ struct InterventionOptions {
 
 void add_intervention_options(CLI::App & command, InterventionOptions & options);
 
+/// --scale-neurons alone, shown under `group` in the help.
+void add_scale_neurons_option(CLI::App & command, std::vector<std::string> & scale_neurons, const char * group);
+
 } // namespace valuelens

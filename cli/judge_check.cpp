@@ -17,6 +17,7 @@ struct JudgeCheckCommandOptions {
     std::string concepts;
     std::string judge = "probe";
     std::string probe = "auto";
+    std::string prompt = "auto";
     std::string prior = "balanced";
     std::string file;
     std::size_t limit = 0;
@@ -31,6 +32,7 @@ Outcome run_judge_check(const JudgeCheckCommandOptions & options, Context & cont
     request.config.concepts_file = options.concepts;
     request.config.judge_kind = options.judge;
     request.config.judge_probe = options.probe;
+    request.config.judge_prompt = options.prompt;
     request.config.judge_prior = options.prior;
     request.config.judge_file = options.file;
     request.labelled.assign(options.labelled.begin(), options.labelled.end());
@@ -60,6 +62,10 @@ void setup_judge_check(CLI::App & app, Context & context) {
         ->add_option("--probe", options->probe,
                      "Shipped names joined by +, or a file of judge-train (all shipped ones)")
         ->type_name("NAME|FILE");
+    command
+        ->add_option("--prompt", options->prompt,
+                     "Of judge ask: TOML with user, yes and no (auto: the shipped one for the model)")
+        ->type_name("FILE");
     command->add_option("--prior", options->prior, "Of the probe: balanced (default) or training")
         ->check(CLI::IsMember({"balanced", "training"}).description(""))
         ->type_name("PRIOR");

@@ -31,10 +31,16 @@ void setup_commands(CLI::App & app, Context & context) {
     setup_generate(app, context);
     setup_judge(app, context);
     setup_vectors(app, context);
+    setup_decompose(app, context);
+    setup_neurons(app, context);
     setup_status(app, context);
     setup_judge_train(app, context);
     setup_judge_check(app, context);
     setup_capture(app, context);
+    setup_sample(app, context);
+    setup_export(app, context);
+    setup_eval(app, context);
+    setup_inspect(app, context);
     setup_models(app, context);
 }
 

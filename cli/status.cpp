@@ -1,4 +1,5 @@
 #include <memory>
+#include <utility>
 
 #include "base/fail.h"
 #include "cli/run_folder.h"
@@ -18,7 +19,10 @@ Outcome run_status_command(const std::string & run) {
     text += fmt::format("judge:     {} of {} slices; {} labels express, {} do not, {} undecided, {} without opinion\n",
                         status.slices_judged, status.slices_planned, status.expressing, status.not_expressing,
                         status.undecided, status.no_opinion);
-    text += fmt::format("vectors:   {}\n", status.has_vectors ? "done" : "not yet");
+    for (const auto & [stage, done] :
+         {std::pair{"vectors", status.has_vectors}, {"decompose", status.has_axes}, {"neurons", status.has_neurons}}) {
+        text += fmt::format("{:<10} {}\n", fmt::format("{}:", stage), done ? "done" : "not yet");
+    }
     for (const auto & [reason, n] : status.dropped) {
         dropped[reason] = n;
         text += fmt::format("left out:  {} ({})\n", n, reason);
@@ -42,6 +46,8 @@ Outcome run_status_command(const std::string & run) {
             {"undecided", status.undecided},
             {"no_opinion", status.no_opinion},
             {"has_vectors", status.has_vectors},
+            {"has_axes", status.has_axes},
+            {"has_neurons", status.has_neurons},
             {"dropped", std::move(dropped)},
             {"next", status.next},
             {"events", status.events},

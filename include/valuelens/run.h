@@ -14,7 +14,7 @@
 namespace valuelens {
 
 /// The stages of a run, in order.
-enum class Stage { generate, judge, vectors };
+enum class Stage { generate, judge, vectors, decompose, neurons };
 const char * to_string(Stage stage);
 
 /// One value at one layer, for a table.
@@ -60,6 +60,8 @@ struct RunStatus {
     std::vector<std::pair<std::string, std::size_t>> dropped;
     std::string judge;
     bool has_vectors = false;
+    bool has_axes = false;
+    bool has_neurons = false;
     std::string next;                ///< what `valuelens run` would do next; "nothing" when all is done
     std::vector<std::string> events; ///< the last lines of the stage log
 };
@@ -68,7 +70,7 @@ struct RunRequest {
     std::filesystem::path folder;                     ///< the run; made where it does not exist
     std::optional<std::filesystem::path> config;      ///< none: the run's own config.toml
     std::function<void(RunConfig &)> override_config; ///< what the command line says; may be empty
-    std::vector<Stage> stages = {Stage::generate, Stage::judge, Stage::vectors};
+    std::vector<Stage> stages = {Stage::generate, Stage::judge, Stage::vectors, Stage::decompose, Stage::neurons};
     std::string shard;                     ///< "i/n": only these slices; empty: all
     bool rejudge = false;                  ///< forget the labels of another judge
     std::string command = "valuelens run"; ///< for the lock's sentence

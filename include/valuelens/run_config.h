@@ -40,6 +40,7 @@ struct RunConfig {
     std::string judge_kind = "probe";
     std::string judge_probe = "auto";
     std::string judge_model;
+    std::string judge_prompt = "auto";
     std::string judge_prior = "matched";
     std::string judge_file;
     std::string judge_check;
@@ -52,6 +53,16 @@ struct RunConfig {
     std::int64_t bootstraps = 200;
     double confidence = 0.95;
 
+    bool normalize = false;
+    std::int64_t permutations = 999;
+    std::int64_t null_draws = 200;
+
+    double top_percent = 1;
+    double max_angle = 30;
+    std::string neuron_scope = "model";
+    bool anti_shared = false;
+    std::int64_t neuron_null_draws = 20;
+
     std::int64_t seed = 0;
 };
 
@@ -60,7 +71,8 @@ struct RunConfig {
 /// unknown key, a value of another type or out of range.
 RunConfig load_run_config(const std::filesystem::path & path);
 
-/// The same from a text; `name` stands in errors, relative paths are meant from `folder`.
+/// The same from a text; `name` stands in errors (empty: what the command line says was put into it), relative paths
+/// are meant from `folder`.
 RunConfig parse_run_config(const std::string & text, const std::string & name, const std::filesystem::path & folder);
 
 /// TOML with every key written out and explained.

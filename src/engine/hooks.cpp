@@ -58,6 +58,17 @@ std::optional<DownProjection> down_projection(const ggml_tensor * node) {
     return DownProjection{*layer, mixture};
 }
 
+// A block's output that is `something + a vector that is no weight`: not every architecture adds control vectors, and
+// some do more to the sum.
+bool adds_control_vector(const ggml_tensor * node, int n_embd) {
+    if (node->op != GGML_OP_ADD || node->src[1] == nullptr) {
+        return false;
+    }
+    const ggml_tensor * vector = node->src[1];
+    return vector->op == GGML_OP_NONE && ggml_nelements(vector) == n_embd && vector->ne[0] == n_embd &&
+           std::string_view(ggml_get_name(vector)).find("blk.") == std::string_view::npos;
+}
+
 // Rows of a [width, n] F32 tensor: in place on the host, through a staging copy elsewhere.
 class RowAccess {
 public:
@@ -102,10 +113,12 @@ Hooks::Hooks(int n_layer, int n_embd)
       edits_mlp_(static_cast<std::size_t>(n_layer)) {
     names_.has_block_output.resize(static_cast<std::size_t>(n_layer));
     names_.mlp_post.resize(static_cast<std::size_t>(n_layer));
+    names_.adds_vector.resize(static_cast<std::size_t>(n_layer));
 }
 
 void Hooks::forget_interventions() {
     prepared_.clear();
+    in_graph_ = nullptr;
 }
 
 void Hooks::learn() {
@@ -115,6 +128,7 @@ void Hooks::learn() {
 void Hooks::learn_from(const ggml_tensor * node) {
     if (const auto layer = block_output_layer(node); layer && *layer < n_layer_) {
         names_.has_block_output[static_cast<std::size_t>(*layer)] = true;
+        names_.adds_vector[static_cast<std::size_t>(*layer)] = adds_control_vector(node, n_embd_);
     }
     if (const auto down = down_projection(node); down && down->layer < n_layer_ && node->src[1] != nullptr) {
         const std::string name = ggml_get_name(node->src[1]);
@@ -197,7 +211,11 @@ void Hooks::end() {
 
 const PreparedIntervention & Hooks::prepare(const Intervention & intervention) {
     std::unique_ptr<PreparedIntervention> & slot = prepared_[&intervention];
-    if (!slot) {
+    if (!slot && &intervention == in_graph_) {
+        Intervention rest = intervention;
+        std::erase_if(rest.directions, [](const LayerDirection & direction) { return direction.layer > 0; });
+        slot = std::make_unique<PreparedIntervention>(rest, n_layer_, n_embd_);
+    } else if (!slot) {
         slot = std::make_unique<PreparedIntervention>(intervention, n_layer_, n_embd_);
     }
     return *slot;

@@ -41,6 +41,7 @@ struct GraphNames {
     std::vector<bool> has_block_output; ///< per block: a node named l_out-<block> exists
     std::vector<std::string> mlp_post;  ///< per block: the node that is the input of the down projection; empty: none
     bool mlp_is_mixture = false;
+    std::vector<bool> adds_vector; ///< per block: its output is what llama.cpp's control vector was just added to
 };
 
 /// Reads and edits activations while llama.cpp computes: the eval callback of one context.
@@ -62,6 +63,10 @@ public:
     /// Before each decode. `rows` in the order of the batch, alive until the decode is over. `last_layer`: the graph
     /// may end after this block's output, -1: it runs to the end.
     void begin(const std::vector<BatchRow> & rows, int last_layer);
+
+    /// The additions of this intervention are in the graph itself (Session::share_addition), except those to block 0:
+    /// they are not made a second time. Null: none is.
+    void leave_to_graph(const Intervention * intervention) { in_graph_ = intervention; }
 
     /// Drops what was prepared for interventions; to be called before any of them may have been destroyed and its
     /// address reused.
@@ -101,6 +106,7 @@ private:
     bool rows_checked_ = false;
     bool touched_ = false; ///< rows of this decode were read or edited
     std::string broken_;
+    const Intervention * in_graph_ = nullptr;
     std::map<const Intervention *, std::unique_ptr<PreparedIntervention>> prepared_;
     std::vector<float> staging_;
     double seconds_ = 0;

@@ -102,6 +102,14 @@ std::shared_ptr<Model> Model::load(const ModelOptions & options, ProgressSink & 
     impl->info.has_chat_template = impl->chat != nullptr;
     impl->think_open = single_token(impl->vocab, "<think>");
     impl->think_close = single_token(impl->vocab, "</think>");
+    progress.message(LogLevel::debug,
+                     fmt::format("{}: {}, {} blocks of {}, {} tokens of vocabulary, {} chat template, identity {:.12}",
+                                 impl->info.name, impl->info.description, impl->info.n_layer, impl->info.n_embd,
+                                 impl->info.n_vocab,
+                                 impl->chat == nullptr           ? "no"
+                                 : options.chat_template.empty() ? "its own"
+                                                                 : "another",
+                                 impl->info.identity));
     return std::shared_ptr<Model>(new Model(std::move(impl)));
 }
 

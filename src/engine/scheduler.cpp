@@ -22,6 +22,21 @@ int round_up(std::size_t n, int step) {
     return static_cast<int>((n + static_cast<std::size_t>(step) - 1) / static_cast<std::size_t>(step)) * step;
 }
 
+/// The one intervention of all these requests, if all it does to the stream is to add to every row; else null.
+const Intervention * shared_addition(std::span<const Request> requests, const std::vector<std::size_t> & order) {
+    const Intervention * shared = requests[order.front()].intervention.get();
+    const bool one = std::all_of(order.begin(), order.end(),
+                                 [&](std::size_t index) { return requests[index].intervention.get() == shared; });
+    if (!one || shared == nullptr || shared->directions.empty()) {
+        return nullptr;
+    }
+    const bool plain =
+        std::all_of(shared->directions.begin(), shared->directions.end(), [](const LayerDirection & direction) {
+            return direction.mode == SteerMode::add && direction.tokens == TokenScope::all;
+        });
+    return plain ? shared : nullptr;
+}
+
 } // namespace
 
 const char * to_string(FinishReason reason) {
@@ -152,7 +167,7 @@ struct Scheduler::Impl {
             slot = std::make_unique<Session>(model, wanted);
         }
         slot->clear();
-        slot->hooks().forget_interventions();
+        slot->forget_interventions();
         return *slot;
     }
 };
@@ -211,6 +226,9 @@ SchedulerStats Scheduler::run(std::span<const Request> requests, const OnDone & 
         }
         for (const std::size_t index : order) {
             session.hooks().require(requests[index], impl_->model->info().path);
+        }
+        if (const Intervention * shared = shared_addition(requests, order)) {
+            session.share_addition(*shared);
         }
         const double decode_before = session.decode_seconds();
         const double hooks_before = session.hooks().seconds();

@@ -3,6 +3,7 @@
 #include <ggml-backend.h>
 #include <ggml-cpu.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <utility>
@@ -96,12 +97,64 @@ Session::Session(std::shared_ptr<Model> model, const SessionOptions & options)
         llama_attach_threadpool(context_.get(), pool_.get(), pool_.get());
     }
 
-    const llama_token bos = llama_vocab_bos(impl.vocab);
+    learn();
+}
+
+// One decode that shows the names in the graph and leaves nothing behind.
+void Session::learn() {
+    const double before = decode_seconds_;
+    const llama_token bos = llama_vocab_bos(model_->impl().vocab);
     hooks_->learn();
     decode({BatchRow{bos == LLAMA_TOKEN_NULL ? 0 : bos, 0, 0, true, false, false, nullptr, false, false, nullptr}}, -2,
            {});
     clear();
-    decode_seconds_ = 0;
+    decode_seconds_ = before;
+}
+
+bool Session::share_addition(const Intervention & intervention) {
+    const auto n_layer = static_cast<std::size_t>(model_->info().n_layer);
+    const auto n_embd = static_cast<std::size_t>(model_->info().n_embd);
+    const PreparedIntervention checked(intervention, model_->info().n_layer, model_->info().n_embd);
+    std::vector<float> sums((n_layer - 1) * n_embd); // row l is of block l+1
+    std::vector<bool> used(n_layer);
+    for (const LayerDirection & direction : intervention.directions) {
+        if (direction.layer > 0) {
+            const auto layer = static_cast<std::size_t>(direction.layer);
+            used[layer] = true;
+            for (std::size_t i = 0; i < n_embd; ++i) {
+                sums[(layer - 1) * n_embd + i] += direction.alpha * direction.vector[i];
+            }
+        }
+    }
+    const auto first = std::find(used.begin(), used.end(), true);
+    if (first == used.end()) {
+        return false;
+    }
+    const auto last = std::find(used.rbegin(), used.rend(), true);
+    shares_addition_ = true;
+    const std::int32_t status = llama_set_adapter_cvec(
+        context_.get(), sums.data(), sums.size(), static_cast<std::int32_t>(n_embd),
+        static_cast<std::int32_t>(first - used.begin()), static_cast<std::int32_t>(used.rend() - last - 1));
+    if (status == 0) {
+        learn();
+    }
+    const std::vector<bool> & adds = hooks_->names().adds_vector;
+    for (std::size_t layer = 1; layer < n_layer; ++layer) {
+        if (status != 0 || (used[layer] && !adds[layer])) {
+            forget_interventions();
+            return false;
+        }
+    }
+    hooks_->leave_to_graph(&intervention);
+    return true;
+}
+
+void Session::forget_interventions() {
+    hooks_->forget_interventions();
+    if (shares_addition_) {
+        llama_set_adapter_cvec(context_.get(), nullptr, 0, model_->info().n_embd, 0, 0);
+        shares_addition_ = false;
+    }
 }
 
 void Session::decode(const std::vector<BatchRow> & rows, int last_layer, std::stop_token stop) {

@@ -39,6 +39,16 @@ public:
     /// Logits of a row of the last decode that asked for them, [n_vocab].
     std::span<const float> logits(std::size_t row) const;
 
+    /// Leaves the additions of an intervention, on every row of every decode to come, to llama.cpp's control vector:
+    /// no row has to be read back, and the graph runs in one piece. Block 0 has no place there and stays with the
+    /// hooks. Clears the cache. False, and nothing is changed, where the architecture does not add control vectors to
+    /// the output of each of the blocks. Throws as PreparedIntervention does.
+    bool share_addition(const Intervention & intervention);
+
+    /// Ends that, and forgets what was prepared for interventions; to be called before any of them may have been
+    /// destroyed and its address reused.
+    void forget_interventions();
+
     void clear();
     /// Forgets the tokens of a sequence from this position on.
     void remove(int sequence, int from);
@@ -50,6 +60,8 @@ public:
     static ggml_type kv_type_from_string(const std::string & text);
 
 private:
+    void learn();
+
     struct ContextDeleter {
         void operator()(llama_context * context) const { llama_free(context); }
     };
@@ -63,6 +75,7 @@ private:
     std::unique_ptr<ggml_threadpool, PoolDeleter> pool_; // outlives the context
     std::unique_ptr<llama_context, ContextDeleter> context_;
     std::stop_token stop_;
+    bool shares_addition_ = false;
     double decode_seconds_ = 0;
 
     std::vector<llama_token> tokens_;

@@ -8,16 +8,17 @@ namespace valuelens {
 
 namespace {
 
-std::uint64_t activation_bytes(const ModelInfo & model, StoredActivations kind) {
+std::uint64_t activation_bytes(const ModelInfo & model, StoredActivations kind, std::uint64_t n_responses,
+                               std::uint64_t n_slices, std::uint64_t n_values) {
     const auto layers = static_cast<std::uint64_t>(model.n_layer);
     const auto width = static_cast<std::uint64_t>(model.n_embd);
     switch (kind) {
     case StoredActivations::f32:
-        return layers * width * 4;
+        return n_responses * layers * width * 4;
     case StoredActivations::f16:
-        return layers * (width * 2 + 4);
-    case StoredActivations::none:
-        return 0;
+        return n_responses * layers * (width * 2 + 4);
+    case StoredActivations::none: // two classes of two conditions
+        return n_slices * (4 * n_values * width + 1) * layers * 4;
     }
     return 0;
 }
@@ -27,11 +28,13 @@ std::uint64_t activation_bytes(const ModelInfo & model, StoredActivations kind) 
 GenerateEstimate estimate_generation(const GenerationPlan & plan, const Generator & generator,
                                      const GenerateOptions & options, const std::set<std::size_t> & finished) {
     std::vector<const PlannedResponse *> open;
+    std::set<std::size_t> slices;
     for (const PlannedResponse & response : plan.responses) {
         const bool ours = response.slice % static_cast<std::size_t>(options.shard_count) ==
                           static_cast<std::size_t>(options.shard_index);
         if (ours && finished.count(response.slice) == 0) {
             open.push_back(&response);
+            slices.insert(response.slice);
         }
     }
     GenerateEstimate estimate;
@@ -56,9 +59,10 @@ GenerateEstimate estimate_generation(const GenerationPlan & plan, const Generato
 
     constexpr std::uint64_t bytes_per_token = sizeof(Token) + 6; // the token and its text, generously
     constexpr std::uint64_t row_overhead = 512; // ids, keys and indices of the database; id in the shard
-    estimate.disk_bytes = open.size() * (activation_bytes(generator.info(), options.activations) + row_overhead) +
-                          static_cast<std::uint64_t>(static_cast<double>(sampled_bytes) * scale) +
-                          estimate.max_response_tokens * bytes_per_token;
+    estimate.disk_bytes =
+        activation_bytes(generator.info(), options.activations, open.size(), slices.size(), plan.value_ids.size()) +
+        open.size() * row_overhead + static_cast<std::uint64_t>(static_cast<double>(sampled_bytes) * scale) +
+        estimate.max_response_tokens * bytes_per_token;
     return estimate;
 }
 

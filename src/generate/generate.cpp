@@ -9,6 +9,7 @@
 #include "base/hash.h"
 #include "base/random.h"
 #include "base/utf8.h"
+#include "contrast/slice_sums.h"
 #include "store/activations.h"
 
 namespace valuelens {
@@ -42,7 +43,7 @@ void stop_if_asked(const std::stop_token & stop) {
 }
 
 const char * format_name(StoredActivations kind) {
-    return kind == StoredActivations::f16 ? "f16" : "f32";
+    return kind == StoredActivations::none ? "none" : kind == StoredActivations::f16 ? "f16" : "f32";
 }
 
 /// A run holds the responses of one plan, model and set of options: whoever comes back with others is told so.
@@ -82,20 +83,6 @@ void remove_leftovers(const fs::path & folder) {
     }
 }
 
-std::vector<std::size_t> open_slices(const GenerationPlan & plan, const GenerateOptions & options,
-                                     const std::set<std::size_t> & finished, std::size_t & before) {
-    std::vector<std::size_t> open;
-    for (auto slice = static_cast<std::size_t>(options.shard_index); slice < plan.n_slices;
-         slice += static_cast<std::size_t>(options.shard_count)) {
-        if (finished.count(slice) == 0) {
-            open.push_back(slice);
-        } else {
-            ++before;
-        }
-    }
-    return open;
-}
-
 /// Why a response cannot be used; null when it can.
 const char * drop_reason(const Response & response) {
     if (response.finish == FinishReason::too_long) {
@@ -125,9 +112,9 @@ std::string stats_json(const SchedulerStats & stats) {
 class SliceRunner {
 public:
     SliceRunner(RunDb & db, const fs::path & run_dir, const GenerationPlan & plan, Generator & generator,
-                const GenerateOptions & options, ProgressSink & progress)
+                const GenerateOptions & options, ProgressSink & progress, const SliceLabeller & labeller)
         : db_(db), run_dir_(run_dir), plan_(plan), generator_(generator), options_(options), progress_(progress),
-          started_(std::chrono::steady_clock::now()) {}
+          labeller_(labeller), started_(std::chrono::steady_clock::now()) {}
 
     void run(std::size_t slice, const std::stop_token & stop, GenerateResult & result) {
         const std::span<const PlannedResponse> planned = plan_.slice(slice);
@@ -174,13 +161,26 @@ public:
         row.n = kept.size();
 
         // The shard first: a row in the database says that its file is in place.
+        std::vector<LabelRow> labels;
+        const bool sums_only = options_.activations == StoredActivations::none;
         if (!kept.empty()) {
-            row.shard = fmt::format("{}/shard-{:05}.safetensors", shard_folder, slice);
-            write_shard(run_dir_ / *row.shard, kept, kept_responses);
+            row.shard = fmt::format("{}/{}-{:05}.safetensors", shard_folder, sums_only ? "sums" : "shard", slice);
+            if (sums_only) {
+                labels = labeller_(kept);
+                write_sums(run_dir_ / *row.shard, kept, kept_responses, labels);
+            } else {
+                write_shard(run_dir_ / *row.shard, kept, kept_responses);
+            }
             row.shard_sha256 = sha256_file(run_dir_ / *row.shard);
         }
-        db_.commit_slice(row, kept, dropped);
+        db_.commit_slice(row, kept, dropped, sums_only ? &labels : nullptr);
 
+        progress_.message(LogLevel::debug,
+                          fmt::format("slice {}: {} responses kept, {} left out, {} of {} prompt tokens shared, {} "
+                                      "tokens written in {:.1f} s, {:.0f} % of it in llama.cpp",
+                                      slice, kept.size(), dropped.size(), stats.shared_tokens, stats.prompt_tokens,
+                                      stats.generated_tokens, stats.seconds,
+                                      stats.seconds > 0 ? 100 * stats.decode_seconds / stats.seconds : 0.0));
         ++result.slices_done;
         result.responses += kept.size();
         result.dropped += dropped.size();
@@ -227,13 +227,35 @@ private:
         return row;
     }
 
+    Provenance provenance() const {
+        Provenance provenance;
+        provenance.model_name = generator_.info().name;
+        provenance.model_hash = generator_.info().identity;
+        provenance.tool_version = VALUELENS_VERSION;
+        return provenance;
+    }
+
+    void write_sums(const fs::path & path, const std::vector<ResponseRow> & rows,
+                    const std::vector<const Response *> & responses, const std::vector<LabelRow> & labels) const {
+        const ModelInfo & model = generator_.info();
+        SliceSums sums(static_cast<std::size_t>(model.n_layer), static_cast<std::size_t>(model.n_embd));
+        std::map<std::string, std::size_t> places;
+        for (std::size_t i = 0; i < rows.size(); ++i) {
+            places[rows[i].id] = i;
+            sums.add_response(rows[i].id, responses[i]->resid_post);
+        }
+        for (const LabelRow & label : labels) {
+            if (label.expresses) {
+                const std::size_t place = places.at(label.response_id);
+                sums.add_label(label.value_id, rows[place].condition, *label.expresses, responses[place]->resid_post);
+            }
+        }
+        sums.write(path, provenance());
+    }
+
     void write_shard(const fs::path & path, const std::vector<ResponseRow> & rows,
                      const std::vector<const Response *> & responses) const {
         const ModelInfo & model = generator_.info();
-        Provenance provenance;
-        provenance.model_name = model.name;
-        provenance.model_hash = model.identity;
-        provenance.tool_version = VALUELENS_VERSION;
         ActivationShape shape;
         shape.n_layer = static_cast<std::size_t>(model.n_layer);
         shape.n_embd = static_cast<std::size_t>(model.n_embd);
@@ -243,7 +265,7 @@ private:
         }
         const ActivationFormat format =
             options_.activations == StoredActivations::f16 ? ActivationFormat::f16_scaled : ActivationFormat::f32;
-        ActivationWriter writer(path, shape, provenance, format, std::move(ids));
+        ActivationWriter writer(path, shape, provenance(), format, std::move(ids));
         for (std::size_t i = 0; i < responses.size(); ++i) {
             writer.write(i, responses[i]->resid_post);
         }
@@ -256,6 +278,7 @@ private:
     Generator & generator_;
     const GenerateOptions & options_;
     ProgressSink & progress_;
+    const SliceLabeller & labeller_;
     std::chrono::steady_clock::time_point started_;
     std::uint64_t done_ = 0;
     std::uint64_t tokens_ = 0;
@@ -265,15 +288,17 @@ private:
 } // namespace
 
 GenerateResult run_generate(RunDb & db, const fs::path & run_dir, const GenerationPlan & plan, Generator & generator,
-                            const GenerateOptions & options, ProgressSink & progress, std::stop_token stop) {
-    if (options.activations == StoredActivations::none) {
-        fail(ErrorKind::usage, "generate: activations = none is not supported yet; use f32 or f16");
+                            const GenerateOptions & options, ProgressSink & progress, std::stop_token stop,
+                            const SliceLabeller & labeller) {
+    if (options.activations == StoredActivations::none && !labeller) {
+        fail(ErrorKind::internal, "generate: activations = none without a judge");
     }
     require_same_run(db, plan, generator.info(), options);
 
     const std::set<std::size_t> finished = db.finished_slices();
     GenerateResult result;
-    const std::vector<std::size_t> open = open_slices(plan, options, finished, result.slices_before);
+    const std::vector<std::size_t> open = open_slices(plan, options, finished);
+    result.slices_before = open_slices(plan, options, {}).size() - open.size();
     if (open.empty()) {
         return result;
     }
@@ -288,7 +313,7 @@ GenerateResult run_generate(RunDb & db, const fs::path & run_dir, const Generati
     require_disk_space(estimate, run_dir);
 
     const ProgressScope scope(progress, estimate.responses, "responses");
-    SliceRunner runner(db, run_dir, plan, generator, options, progress);
+    SliceRunner runner(db, run_dir, plan, generator, options, progress, labeller);
     for (const std::size_t slice : open) {
         stop_if_asked(stop);
         runner.run(slice, stop, result);
@@ -301,6 +326,18 @@ GenerateResult run_generate(RunDb & db, const fs::path & run_dir, const Generati
                         result.dropped, result.dropped + result.responses));
     }
     return result;
+}
+
+std::vector<std::size_t> open_slices(const GenerationPlan & plan, const GenerateOptions & options,
+                                     const std::set<std::size_t> & finished) {
+    std::vector<std::size_t> open;
+    for (auto slice = static_cast<std::size_t>(options.shard_index); slice < plan.n_slices;
+         slice += static_cast<std::size_t>(options.shard_count)) {
+        if (finished.count(slice) == 0) {
+            open.push_back(slice);
+        }
+    }
+    return open;
 }
 
 std::vector<std::size_t> verify_shards(RunDb & db, const fs::path & run_dir, ProgressSink & progress,

@@ -2,6 +2,8 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
+#include <span>
 #include <stop_token>
 #include <vector>
 
@@ -12,6 +14,9 @@
 #include "valuelens/progress.h"
 
 namespace valuelens {
+
+/// Labels the responses of one slice: StoredActivations::none needs them before the activations are let go.
+using SliceLabeller = std::function<std::vector<LabelRow>(std::span<const ResponseRow>)>;
 
 /// What a call of run_generate did.
 struct GenerateResult {
@@ -26,6 +31,9 @@ struct GenerateResult {
 /// `<run>/activations/shard-<slice>.safetensors` (whole or not at all), then its rows in the database, in one
 /// transaction. A slice is scheduled alone, so what it yields does not depend on where a run was stopped before.
 ///
+/// With StoredActivations::none the file is `sums-<slice>.safetensors` (SliceSums), made from the labels of `labeller`,
+/// which are stored with the slice; otherwise `labeller` is not called and may be empty.
+///
 /// A response whose prompt and response do not fit the context, or that has no tokens, is left out and counted (stage
 /// "generate").
 ///
@@ -34,14 +42,19 @@ struct GenerateResult {
 /// RunLock.
 GenerateResult run_generate(RunDb & db, const std::filesystem::path & run_dir, const GenerationPlan & plan,
                             Generator & generator, const GenerateOptions & options,
-                            ProgressSink & progress = silent_progress(), std::stop_token stop = {});
+                            ProgressSink & progress = silent_progress(), std::stop_token stop = {},
+                            const SliceLabeller & labeller = {});
+
+/// The slices of this shard that are not in `finished`, in order.
+std::vector<std::size_t> open_slices(const GenerationPlan & plan, const GenerateOptions & options,
+                                     const std::set<std::size_t> & finished);
 
 /// Recomputes the checksum of the shard of every finished slice. A slice whose shard is missing or differs is removed
 /// from the database, with its labels, so that it is generated again; a warning says so. Returns the slices removed.
 std::vector<std::size_t> verify_shards(RunDb & db, const std::filesystem::path & run_dir,
                                        ProgressSink & progress = silent_progress(), std::stop_token stop = {});
 
-/// The shard files of all finished slices, in order, for ActivationReader.
+/// The activation files (or files of sums) of all finished slices, in order.
 std::vector<std::filesystem::path> shard_paths(const RunDb & db, const std::filesystem::path & run_dir);
 
 } // namespace valuelens

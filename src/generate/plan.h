@@ -17,7 +17,7 @@ namespace valuelens {
 enum class StoredActivations {
     f32,
     f16,  ///< half the space: F16, scaled per row (ActivationFormat::f16_scaled)
-    none, ///< not kept; needs labels while generating, which is not supported yet
+    none, ///< sums by value, condition and class only (SliceSums); needs labels while generating
 };
 
 struct GenerateOptions {

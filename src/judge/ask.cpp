@@ -23,11 +23,6 @@ public:
     AskJudge(std::shared_ptr<Model> model, const SchedulerOptions & options, const ConceptSet & concepts,
              AskPrompt prompt)
         : model_(std::move(model)), scheduler_(model_, options), concepts_(concepts), prompt_(std::move(prompt)) {
-        for (const char * slot : {"{text}", "{value}"}) {
-            if (prompt_.user.find(slot) == std::string::npos) {
-                fail(ErrorKind::usage, "the judge prompt has no slot {}", slot);
-            }
-        }
         const auto first_token = [&](const std::string & word) {
             const std::vector<Token> tokens = model_->tokenize(word, false, false);
             if (tokens.empty()) {
@@ -43,8 +38,8 @@ public:
     }
 
     std::string describe() const override {
-        return fmt::format("asked {} ({}) '{}'/'{}', calibrated, prompt {}", model_->info().name,
-                           model_->info().identity.substr(0, 12), prompt_.yes, prompt_.no,
+        return fmt::format("asked {} ({}) '{}'/'{}', calibrated, prompt {} ({})", model_->info().name,
+                           model_->info().identity.substr(0, 12), prompt_.yes, prompt_.no, prompt_.name,
                            sha256_hex(prompt_.user).substr(0, 12));
     }
 
@@ -84,6 +79,7 @@ private:
                 const Concept & wanted = concepts_.concepts[items[i].values[k]];
                 std::string user = replace_slot(prompt_.user, "{value}", wanted.name);
                 user = replace_slot(std::move(user), "{definition}", wanted.definition);
+                user = replace_slot(std::move(user), "{short}", wanted.short_name);
                 user =
                     replace_slot(std::move(user), "{text}", items[i].text); // last: the text may hold braces of its own
                 Request request;

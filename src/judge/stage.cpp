@@ -70,8 +70,7 @@ bool judge_stage_done(const RunDb & db) {
            db.meta("judge_decided") == std::to_string(judged.size());
 }
 
-JudgeStageResult run_judge(RunDb & db, const ConceptSet & concepts, Judge & judge, const JudgeStageOptions & options,
-                           ProgressSink & progress, std::stop_token stop) {
+void claim_judge(RunDb & db, const Judge & judge, const JudgeStageOptions & options) {
     if (!(options.undecided_low >= 0 && options.undecided_low <= options.undecided_high &&
           options.undecided_high <= 1)) {
         fail(ErrorKind::usage, "the undecided band {}-{} must lie within 0-1", options.undecided_low,
@@ -90,6 +89,45 @@ JudgeStageResult run_judge(RunDb & db, const ConceptSet & concepts, Judge & judg
     if (before.empty()) {
         db.set_meta("judge", description);
     }
+}
+
+std::vector<LabelRow> label_responses(std::span<const ResponseRow> responses, const ConceptSet & concepts,
+                                      Judge & judge, const JudgeStageOptions & options, ProgressSink & progress,
+                                      std::stop_token stop) {
+    std::vector<std::size_t> every(concepts.concepts.size());
+    std::iota(every.begin(), every.end(), std::size_t{0});
+    std::vector<JudgeItem> items;
+    for (const ResponseRow & row : responses) {
+        JudgeItem item{row.id, row.text, every};
+        if (row.condition == Condition::prompted) {
+            const auto place = concepts.find(row.value_id.value_or(""));
+            if (!place) {
+                fail(ErrorKind::bad_input, "response {} belongs to '{}', which is not in the concept set {}", row.id,
+                     row.value_id.value_or(""), concepts.name);
+            }
+            item.values = {*place};
+        }
+        items.push_back(std::move(item));
+    }
+    const std::vector<std::vector<double>> answers = judge.judge(items, progress, std::move(stop));
+    std::vector<LabelRow> labels;
+    for (std::size_t i = 0; i < items.size(); ++i) {
+        for (std::size_t k = 0; k < items[i].values.size(); ++k) {
+            LabelRow label{items[i].id, concepts.concepts[items[i].values[k]].id, std::nullopt, std::nullopt};
+            const double probability = answers[i][k];
+            if (!std::isnan(probability)) {
+                label.probability = probability;
+                label.expresses = decide(probability, options);
+            }
+            labels.push_back(std::move(label));
+        }
+    }
+    return labels;
+}
+
+JudgeStageResult run_judge(RunDb & db, const ConceptSet & concepts, Judge & judge, const JudgeStageOptions & options,
+                           ProgressSink & progress, std::stop_token stop) {
+    claim_judge(db, judge, options);
 
     const std::set<std::size_t> finished = db.finished_slices();
     const std::set<std::size_t> judged = db.finished_judge_slices();
@@ -99,9 +137,6 @@ JudgeStageResult run_judge(RunDb & db, const ConceptSet & concepts, Judge & judg
     for (const SliceRow & slice : db.slices()) {
         total += judged.count(slice.slice) != 0 ? 0 : slice.n;
     }
-    std::vector<std::size_t> every(concepts.concepts.size());
-    std::iota(every.begin(), every.end(), std::size_t{0});
-
     progress.start("judge", total, "responses");
     std::size_t done = 0;
     for (const std::size_t slice : finished) {
@@ -111,38 +146,15 @@ JudgeStageResult run_judge(RunDb & db, const ConceptSet & concepts, Judge & judg
         if (stop.stop_requested()) {
             fail(ErrorKind::interrupted, "stopped while judging");
         }
-        std::vector<JudgeItem> items;
-        db.for_each_response(slice, [&](const ResponseRow & row) {
-            JudgeItem item{row.id, row.text, every};
-            if (row.condition == Condition::prompted) {
-                const auto place = concepts.find(row.value_id.value_or(""));
-                if (!place) {
-                    fail(ErrorKind::bad_input, "{}: response {} belongs to '{}', which is not in the concept set {}",
-                         db.path().string(), row.id, row.value_id.value_or(""), concepts.name);
-                }
-                item.values = {*place};
-            }
-            items.push_back(std::move(item));
-        });
+        std::vector<ResponseRow> responses;
+        db.for_each_response(slice, [&](const ResponseRow & row) { responses.push_back(row); });
         Offset offset(progress, done);
-        const std::vector<std::vector<double>> answers = judge.judge(items, offset, stop);
-        std::vector<LabelRow> labels;
-        for (std::size_t i = 0; i < items.size(); ++i) {
-            for (std::size_t k = 0; k < items[i].values.size(); ++k) {
-                LabelRow label{items[i].id, concepts.concepts[items[i].values[k]].id, std::nullopt, std::nullopt};
-                const double probability = answers[i][k];
-                if (!std::isnan(probability)) {
-                    label.probability = probability;
-                    label.expresses = decide(probability, options);
-                }
-                labels.push_back(std::move(label));
-            }
-        }
+        const std::vector<LabelRow> labels = label_responses(responses, concepts, judge, options, offset, stop);
         db.set_meta("judge_decided", ""); // until all are decided anew
         db.commit_labels(slice, labels);
         ++result.slices_done;
         result.labels += labels.size();
-        done += items.size();
+        done += responses.size();
         progress.advance(done);
     }
     progress.finish();

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <span>
 #include <stop_token>
 #include <string>
+#include <vector>
 
 #include "store/run_db.h"
 #include "valuelens/judge.h"
@@ -25,6 +27,15 @@ struct JudgeStageResult {
 
 /// Whether every finished slice is judged and all labels are decided.
 bool judge_stage_done(const RunDb & db);
+
+/// Notes who judges this run and how. Throws Error(usage) when the run was begun with another judge or band.
+void claim_judge(RunDb & db, const Judge & judge, const JudgeStageOptions & options);
+
+/// The labels of some responses: of an intrinsic one for every value, of a prompted one for its own. Decided by the
+/// band alone, without recentring. `progress` counts responses.
+std::vector<LabelRow> label_responses(std::span<const ResponseRow> responses, const ConceptSet & concepts,
+                                      Judge & judge, const JudgeStageOptions & options, ProgressSink & progress,
+                                      std::stop_token stop);
 
 /// Judges the finished slices that have no labels yet: an intrinsic response for every value, a prompted one for its
 /// own. A slice's labels appear whole or not at all, so a stopped stage goes on where it stood.

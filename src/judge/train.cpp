@@ -147,6 +147,23 @@ TrainResult train_probe(const Model & model, Scheduler & scheduler, const Concep
             fit_labels.insert(fit_labels.end(), labels.begin() + static_cast<std::ptrdiff_t>(i * n_value),
                               labels.begin() + static_cast<std::ptrdiff_t>((i + 1) * n_value));
         }
+        for (std::size_t value = 0; value < n_value; ++value) {
+            const auto has = [&](signed char label) {
+                for (std::size_t i = value; i < fit_labels.size(); i += n_value) {
+                    if (fit_labels[i] == label) {
+                        return true;
+                    }
+                }
+                return false;
+            };
+            if (!has(0) || !has(1)) {
+                fail(ErrorKind::bad_input,
+                     "value '{}': all texts that {} it fall into one of {} folds (texts of one `group` stay together), "
+                     "so "
+                     "it cannot be cross-validated; give texts of more groups",
+                     concepts.concepts[value].id, has(0) ? "express" : "do not express", folds);
+            }
+        }
         for (std::size_t s = 0; s < options.strengths.size(); ++s) {
             if (stop.stop_requested()) {
                 fail(ErrorKind::interrupted, "stopped while training a probe");

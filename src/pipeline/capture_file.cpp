@@ -115,7 +115,7 @@ CaptureFileResult capture_file(const CaptureFileOptions & options, ProgressSink 
     const std::vector<Transcript> transcripts = load_transcripts(options.input, true);
     AtomicFile{options.output};
     const std::shared_ptr<const Intervention> intervention =
-        load_intervention(options.steer, options.scale_neurons, read_model_info(options.model.path));
+        load_intervention(options.steer, options.scale_neurons, read_model_info(options.model.path), progress);
 
     const std::shared_ptr<Model> model = Model::load(options.model, progress, stop);
     Scheduler scheduler(model, options.scheduler);

@@ -2,13 +2,17 @@
 
 #include <algorithm>
 #include <charconv>
+#include <limits>
 #include <map>
 #include <set>
 #include <string_view>
 #include <utility>
 
+#include <nlohmann/json.hpp>
+
 #include "base/fail.h"
 #include "base/file.h"
+#include "store/provenance.h"
 
 namespace valuelens {
 
@@ -77,6 +81,24 @@ int read_number(std::string_view cell, const std::string & where, const char * c
     return number;
 }
 
+/// A table that `valuelens neurons` made has a JSON beside it that names its model; one made elsewhere need not.
+void require_table_of_model(const NeuronSpec & spec, const ModelInfo & model) {
+    const std::filesystem::path beside = std::filesystem::path(spec.file).replace_extension(".json");
+    if (beside == spec.file || !std::filesystem::exists(beside)) {
+        return;
+    }
+    const auto json = nlohmann::json::parse(read_file(beside), nullptr, /* allow_exceptions = */ false);
+    if (!json.is_object() || !json.contains("model_hash") || !json["model_hash"].is_string()) {
+        return;
+    }
+    Provenance provenance;
+    provenance.model_hash = json["model_hash"].get<std::string>();
+    provenance.model_name = json.contains("model_name") && json["model_name"].is_string()
+                                ? json["model_name"].get<std::string>()
+                                : "without a name";
+    require_same_model(provenance, model.identity, model.name, spec.file);
+}
+
 std::set<Neuron> select_neurons(const NeuronSpec & spec, const ModelInfo & model) {
     std::optional<Columns> columns;
     std::set<Neuron> selected;
@@ -93,16 +115,19 @@ std::set<Neuron> select_neurons(const NeuronSpec & spec, const ModelInfo & model
         if (cells.size() != columns->count) {
             fail(ErrorKind::bad_input, "{}: has {} cells, expected {}", where, cells.size(), columns->count);
         }
+        const bool of_expert = columns->expert && !cells[*columns->expert].empty();
         const Neuron neuron{read_number(cells[columns->layer], where, "layer", model.n_layer),
-                            read_number(cells[columns->neuron], where, "neuron", model.n_ff)};
+                            read_number(cells[columns->neuron], where, "neuron",
+                                        of_expert ? std::numeric_limits<int>::max() : model.n_ff)};
         if (spec.value && (cells[*columns->value] != *spec.value || cells[*columns->category] != *spec.category)) {
             return;
         }
         if (spec.layers && !spec.layers->contains(neuron.first)) {
             return;
         }
-        if (columns->expert && !cells[*columns->expert].empty()) {
-            fail(ErrorKind::bad_input, "{}: is a neuron of an expert; only neurons of dense models can be scaled",
+        if (of_expert) {
+            fail(ErrorKind::bad_input,
+                 "{}: is a neuron of an expert; only those of dense layers can be scaled, choose these with layers=A-B",
                  where);
         }
         if (!selected.insert(neuron).second) {
@@ -143,6 +168,7 @@ std::vector<NeuronScale> load_neuron_scales(std::span<const NeuronSpec> specs, c
         if (spec.layers) {
             require_layers(spec.text, *spec.layers, model.n_layer);
         }
+        require_table_of_model(spec, model);
         for (const Neuron & neuron : select_neurons(spec, model)) {
             factors.try_emplace(neuron, 1.0f).first->second *= spec.beta;
         }

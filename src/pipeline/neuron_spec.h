@@ -28,7 +28,8 @@ NeuronSpec parse_neuron_spec(const std::string & text);
 
 /// The neurons of all specifications, ascending by layer and neuron; factors of a neuron that several name are
 /// multiplied. Throws Error(bad_input) with file:line for a broken table, a neuron that the model does not have or that
-/// comes twice in one selection, and where nothing is selected; Error(usage) for layers outside the model.
+/// comes twice in one selection, a table whose JSON beside it (neurons.json of neurons.csv) names another model, and
+/// where nothing is selected; Error(usage) for layers outside the model.
 std::vector<NeuronScale> load_neuron_scales(std::span<const NeuronSpec> specs, const ModelInfo & model);
 
 } // namespace valuelens

@@ -131,9 +131,11 @@ OpenJudge open_judge(const RunConfig & config, const ConceptSet & concepts, cons
     }
     if (config.judge_kind == "ask") {
         require_judge_model(config);
-        return {make_ask_judge(load_judge_model(config.judge_model, config, subject, engine_is_judges, progress, stop),
-                               scheduler, concepts),
-                ""};
+        std::shared_ptr<Model> model =
+            load_judge_model(config.judge_model, config, subject, engine_is_judges, progress, stop);
+        AskPrompt prompt = load_ask_prompt(config.judge_prompt, model->info().name);
+        std::string quality = prompt.quality;
+        return {make_ask_judge(std::move(model), scheduler, concepts, std::move(prompt)), std::move(quality)};
     }
     if (config.judge_file.empty()) {
         fail(ErrorKind::usage, "judge.kind = \"{}\" needs judge.file", config.judge_kind);
@@ -150,6 +152,7 @@ void check_judge_config(const RunConfig & config, const ConceptSet & concepts) {
         }
     } else if (config.judge_kind == "ask") {
         require_judge_model(config);
+        load_ask_prompt(config.judge_prompt, "");
     } else {
         open_judge(config, concepts, {}, silent_progress(), {});
     }

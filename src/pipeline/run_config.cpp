@@ -65,8 +65,9 @@ void visit_fields(Config & c, Visit && visit) {
     visit("generate", "top_k", c.top_k, Change::frozen, "0: off", not_negative, Words{});
     visit("generate", "top_p", c.top_p, Change::frozen, "1: off", share, Words{});
     visit("generate", "min_p", c.min_p, Change::frozen, "0: off", share, Words{});
-    visit("generate", "activations", c.activations, Change::frozen, "f32, or f16 (half the disk, scaled per row)", any,
-          Words{"f32", "f16"});
+    visit("generate", "activations", c.activations, Change::frozen,
+          "f32, f16 (half the disk, scaled per row) or none (sums only: judged while generating)", any,
+          Words{"f32", "f16", "none"});
     visit("generate", "slice_size", c.slice_size, Change::frozen, "responses per slice, the unit of resumption",
           positive, Words{});
     visit("judge", "kind", c.judge_kind, Change::frozen,
@@ -78,6 +79,9 @@ void visit_fields(Config & c, Visit && visit) {
           any, Words{});
     visit("judge", "model", c.judge_model, Change::free, "the judge's model; empty: the one the probe was trained on",
           any, Words{});
+    visit("judge", "prompt", c.judge_prompt, Change::frozen,
+          "kind = ask: auto (the shipped one for the judge's model), or a TOML file with user, yes and no", any,
+          Words{});
     visit("judge", "prior", c.judge_prior, Change::frozen,
           "matched (recentred: half of this model's intrinsic responses express a value more than the other half), "
           "balanced or training (a probe's)",
@@ -97,6 +101,28 @@ void visit_fields(Config & c, Visit && visit) {
     visit("vectors", "bootstraps", c.bootstraps, Change::free, "resamples of queries behind each interval",
           not_negative, Words{});
     visit("vectors", "confidence", c.confidence, Change::free, "of the intervals", share, Words{});
+    visit("decompose", "normalize", c.normalize, Change::free,
+          "axes of unit vectors, so that the longer one does not "
+          "dominate",
+          any, Words{});
+    visit("decompose", "permutations", c.permutations, Change::free, "behind the p of each circle", not_negative,
+          Words{});
+    visit("decompose", "null_draws", c.null_draws, Change::free, "sets of random directions behind each null",
+          not_negative, Words{});
+    visit("neurons", "top_percent", c.top_percent, Change::free, "of neurons kept per value", Range{1e-6, 100},
+          Words{});
+    visit("neurons", "max_angle", c.max_angle, Change::free,
+          "degrees from an axis, beyond which a neuron has no "
+          "category",
+          Range{1e-6, 45}, Words{});
+    visit("neurons", "scope", c.neuron_scope, Change::free, "top_percent of each layer, or of the whole model", any,
+          Words{"layer", "model"});
+    visit("neurons", "anti_shared", c.anti_shared, Change::free,
+          "a category of its own for neurons that write against "
+          "the shared axis",
+          any, Words{});
+    visit("neurons", "null_draws", c.neuron_null_draws, Change::free, "random planes behind the counts by chance",
+          not_negative, Words{});
 }
 
 std::string full_name(const char * section, const char * key) {
@@ -226,8 +252,9 @@ RunConfig parse_run_config(const std::string & text, const std::string & name, c
             }
         }
         if (const toml::node * node = home->get(key)) {
-            assign(field, *node, fmt::format("{}:{}", name, node->source().begin.line), full_name(section, key), range,
-                   words);
+            const std::string where =
+                name.empty() ? "command line" : fmt::format("{}:{}", name, node->source().begin.line);
+            assign(field, *node, where, full_name(section, key), range, words);
             home->erase(key);
         }
     });
@@ -255,14 +282,22 @@ RunConfig parse_run_config(const std::string & text, const std::string & name, c
                                &config.judge_check}) {
         resolve_path(*file, folder);
     }
-    for (std::string * file : {&config.model, &config.judge_model, &config.judge_probe}) {
-        if (file->find('/') != std::string::npos || file->ends_with(".gguf") || file->ends_with(".safetensors")) {
+    for (std::string * file : {&config.model, &config.judge_model, &config.judge_probe, &config.judge_prompt}) {
+        if (file->find('/') != std::string::npos || file->ends_with(".gguf") || file->ends_with(".safetensors") ||
+            file->ends_with(".toml")) {
             resolve_path(*file, folder);
         }
     }
+    if (config.activations == "none" && config.judge_prior == "matched" &&
+        (config.judge_kind == "probe" || config.judge_kind == "ask")) {
+        fail(ErrorKind::usage,
+             "{}generate.activations = \"none\" needs labels while generating, and judge.prior = \"matched\" decides "
+             "at the end; choose \"balanced\" or \"training\", or keep activations",
+             name.empty() ? "" : name + ": ");
+    }
     if (config.undecided_low > config.undecided_high) {
-        fail(ErrorKind::usage, "{}: judge.undecided_low ({}) must not exceed judge.undecided_high ({})", name,
-             config.undecided_low, config.undecided_high);
+        fail(ErrorKind::usage, "{}judge.undecided_low ({}) must not exceed judge.undecided_high ({})",
+             name.empty() ? "" : name + ": ", config.undecided_low, config.undecided_high);
     }
     return config;
 }

@@ -36,8 +36,7 @@ RunConfig wanted_config(const RunRequest & request) {
     if (request.override_config) {
         request.override_config(config);
     }
-    return parse_run_config(to_toml(config), "with the command line's options",
-                            request.folder); // checks their ranges, too
+    return parse_run_config(to_toml(config), "", request.folder); // checks the ranges of options, too
 }
 
 RunDb open_database(const fs::path & folder) {

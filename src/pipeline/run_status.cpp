@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "base/fail.h"
+#include "pipeline/run_context.h"
 #include "store/run_db.h"
 #include "store/safetensors.h"
 #include "valuelens/run.h"
@@ -29,11 +30,6 @@ std::vector<std::pair<std::string, std::size_t>> dropped_list(const RunCounts & 
         list.emplace_back(dropped.stage + ": " + dropped.reason, dropped.n);
     }
     return list;
-}
-
-// A file whose labels were forgotten since is not the run's any more.
-bool has_current_vectors(const RunDb & db, const fs::path & folder) {
-    return fs::exists(folder / "vectors.safetensors") && !db.meta("vectors_inputs").value_or("").empty();
 }
 
 std::string quality_sentence(const std::optional<std::string> & check) {
@@ -72,13 +68,19 @@ RunStatus run_status(const fs::path & folder) {
     status.no_opinion = counts.no_opinion;
     status.dropped = dropped_list(counts);
     status.judge = db.meta("judge").value_or("");
-    status.has_vectors = has_current_vectors(db, folder);
+    status.has_vectors = has_derived_file(db, folder, "vectors.safetensors");
+    status.has_axes = has_derived_file(db, folder, "axes.safetensors");
+    status.has_neurons = has_derived_file(db, folder, "neurons.csv");
     if (status.slices_planned == 0 || counts.slices < status.slices_planned) {
         status.next = "generate";
     } else if (counts.judge_slices < counts.slices) {
         status.next = "judge";
     } else if (!status.has_vectors) {
         status.next = "vectors";
+    } else if (!status.has_axes) {
+        status.next = "decompose";
+    } else if (!status.has_neurons) {
+        status.next = "neurons";
     } else {
         status.next = "nothing";
     }
@@ -110,13 +112,17 @@ RunSummary summarize_run(const fs::path & folder) {
         {"config.toml", "the configuration, every default written out"},
         {"run.sqlite", "queries, responses with tokens, labels, stage log"},
         {"activations", "response means of every block's output"},
-        {"vectors.safetensors", "value vectors with their statistics"}};
+        {"vectors.safetensors", "value vectors with their statistics"},
+        {"axes.safetensors", "shared and unique axes, compliance direction, circles"},
+        {"geometry.json", "cosines between values, conditions and layers"},
+        {"neurons.csv", "the neurons behind each axis"},
+        {"neurons.json", "counts against chance, overlaps between values"}};
     for (const auto & [name, meaning] : files) {
         if (fs::exists(folder / name)) {
             summary.files.emplace_back((folder / name).string(), meaning);
         }
     }
-    if (!has_current_vectors(db, folder)) {
+    if (!has_derived_file(db, folder, "vectors.safetensors")) {
         return summary;
     }
     const ValueVectorSet set = read_value_vectors(folder / "vectors.safetensors");

@@ -81,20 +81,24 @@ SpecText parse_spec_text(const std::string & text, const std::string & option,
     return spec;
 }
 
+std::optional<LayerRange> parse_layer_range(std::string_view text) {
+    const std::size_t dash = text.find('-');
+    const std::optional<int> first = whole_number(text.substr(0, dash));
+    const std::optional<int> last = dash == std::string_view::npos ? first : whole_number(text.substr(dash + 1));
+    return first && last && *first <= *last ? std::optional(LayerRange{*first, *last}) : std::nullopt;
+}
+
 std::optional<LayerRange> layer_range(const SpecText & spec) {
     const std::optional<std::string> text = spec.find("layers");
     if (!text) {
         return std::nullopt;
     }
-    const std::size_t dash = text->find('-');
-    const std::optional<int> first = whole_number(std::string_view(*text).substr(0, dash));
-    const std::optional<int> last =
-        dash == std::string::npos ? first : whole_number(std::string_view(*text).substr(dash + 1));
-    if (!first || !last || *first > *last) {
+    const std::optional<LayerRange> range = parse_layer_range(*text);
+    if (!range) {
         spec.bad(
             fmt::format("layers={} is no range; write layers=A-B with block numbers from 0, A not above B", *text));
     }
-    return LayerRange{*first, *last};
+    return range;
 }
 
 void require_layers(const SpecText & spec, const LayerRange & range, int n_layer) {

@@ -37,6 +37,9 @@ struct LayerRange {
     bool contains(int layer) const { return first <= layer && layer <= last; }
 };
 
+/// `A-B` or `A`; nothing where the text is no range of block numbers.
+std::optional<LayerRange> parse_layer_range(std::string_view text);
+
 /// The option `layers=A-B` or `layers=A`. Throws Error(usage).
 std::optional<LayerRange> layer_range(const SpecText & spec);
 

@@ -1,13 +1,11 @@
 #include "pipeline/steer_spec.h"
 
-#include <algorithm>
-#include <cmath>
+#include <numeric>
 #include <utility>
 
 #include "base/fail.h"
 #include "pipeline/neuron_spec.h"
 #include "store/provenance.h"
-#include "store/safetensors.h"
 
 namespace valuelens {
 
@@ -29,78 +27,40 @@ Choice choose(const SpecText & spec, const std::string & name, const std::pair<c
     spec.bad(fmt::format("{}={} is unknown; known: {}", name, *text, known));
 }
 
-double norm_of(std::span<const float> vector) {
-    double sum = 0;
-    for (const float x : vector) {
-        sum += static_cast<double>(x) * static_cast<double>(x);
-    }
-    return std::sqrt(sum);
-}
-
 std::string shape_text(const std::vector<std::size_t> & shape) {
     return fmt::format("[{}]", fmt::join(shape, ", "));
 }
 
-/// The mean residual norm of each layer, where the unit asks for it.
-std::vector<float> read_resid_norm(const SteerSpec & spec, const SafetensorsFile & file, std::size_t n_layer) {
-    if (!spec.resid_unit) {
-        return {};
+/// Whether the file's rows can be those of the model.
+void require_fit(const SteerSpec & spec, const Directions & directions, const ModelInfo & model) {
+    const auto n_layer = static_cast<std::size_t>(model.n_layer);
+    const auto n_embd = static_cast<std::size_t>(model.n_embd);
+    const bool hidden_states = spec.location == RowLocation::layer_input && directions.shape[0] == n_layer + 1;
+    if (directions.n_embd != n_embd || (directions.all_layers && directions.shape[0] != n_layer && !hidden_states)) {
+        fail(ErrorKind::bad_input, "{}: \"{}\" has shape {}, expected {} or {}", spec.file.string(), directions.key,
+             shape_text(directions.shape), shape_text({n_layer, n_embd}), shape_text({n_embd}));
     }
-    if (!file.contains("resid_norm")) {
-        fail(ErrorKind::bad_input, "{}: has no tensor \"resid_norm\", which unit=resid needs; use unit=raw",
-             spec.file.string());
+    if (!directions.layers.empty() && directions.layers.back() >= model.n_layer) {
+        fail(ErrorKind::bad_input, "{}: \"{}\" has a direction for layer {}, the model has the layers 0-{}",
+             spec.file.string(), directions.key, directions.layers.back(), model.n_layer - 1);
     }
-    std::vector<float> norms = file.read_f32("resid_norm");
-    if (norms.size() != n_layer) {
-        fail(ErrorKind::bad_input, "{}: \"resid_norm\" has {} numbers, expected one for each of the {} layers",
-             spec.file.string(), norms.size(), n_layer);
-    }
-    return norms;
-}
-
-LayerDirection make_direction(const SteerSpec & spec, int layer, std::span<const float> vector,
-                              std::span<const float> resid_norm) {
-    const auto bad = [&](const std::string & problem) {
-        fail(ErrorKind::bad_input, "{}: \"{}\" {} at layer {}; choose other layers with layers=A-B", spec.file.string(),
-             spec.key, problem, layer);
-    };
-    if (!std::all_of(vector.begin(), vector.end(), [](float x) { return std::isfinite(x); })) {
-        bad("is undefined (NaN)");
-    }
-    LayerDirection direction;
-    direction.layer = layer;
-    direction.vector.assign(vector.begin(), vector.end());
-    direction.alpha = spec.alpha;
-    direction.mode = spec.mode;
-    direction.tokens = spec.tokens;
-
-    const double norm = norm_of(vector);
-    if (norm == 0 && (spec.mode != SteerMode::add || spec.resid_unit)) {
-        bad("is zero, so it has no direction");
-    }
-    if (spec.resid_unit) {
-        const double resid = resid_norm[static_cast<std::size_t>(layer)];
-        if (!std::isfinite(resid) || resid <= 0) {
-            bad("has no mean residual norm (resid_norm)");
-        }
-        // alpha resid_norm v/|v|; clamp takes the unit vector by itself, so only the component it sets is scaled.
-        const double factor = spec.mode == SteerMode::add ? resid / norm : resid;
-        direction.alpha = static_cast<float>(spec.alpha * factor);
-    }
-    return direction;
 }
 
 } // namespace
 
 SteerSpec parse_steer_spec(const std::string & text) {
     SteerSpec spec;
-    spec.text = parse_spec_text(text, "--steer", {"layers", "alpha", "mode", "tokens", "unit"});
-    const std::size_t colon = spec.text.head.rfind(':');
-    if (colon == std::string::npos || colon == 0 || colon + 1 == spec.text.head.size()) {
-        spec.text.bad("expected FILE:KEY, the file of directions and the name of the tensor in it");
+    spec.text = parse_spec_text(text, "--steer", {"layers", "alpha", "mode", "tokens", "unit", "location"});
+    if (spec.text.head.ends_with(".gguf")) {
+        spec.file = spec.text.head;
+    } else {
+        const std::size_t colon = spec.text.head.rfind(':');
+        if (colon == std::string::npos || colon == 0 || colon + 1 == spec.text.head.size()) {
+            spec.text.bad("expected FILE:KEY, the file of directions and the name of the tensor in it");
+        }
+        spec.file = spec.text.head.substr(0, colon);
+        spec.key = spec.text.head.substr(colon + 1);
     }
-    spec.file = spec.text.head.substr(0, colon);
-    spec.key = spec.text.head.substr(colon + 1);
     spec.layers = layer_range(spec.text);
     const std::optional<float> alpha = spec.text.number("alpha");
     spec.alpha = alpha.value_or(1.0f);
@@ -110,46 +70,50 @@ SteerSpec parse_steer_spec(const std::string & text) {
         spec.text, "tokens",
         {{"all", TokenScope::all}, {"response", TokenScope::response}, {"prompt", TokenScope::prompt}});
     spec.resid_unit = choose<bool>(spec.text, "unit", {{"raw", false}, {"resid", true}});
+    spec.location =
+        choose<RowLocation>(spec.text, "location",
+                            {{"layer_output", RowLocation::layer_output}, {"layer_input", RowLocation::layer_input}});
     if (spec.mode == SteerMode::ablate && (alpha || spec.resid_unit)) {
         spec.text.bad("mode=ablate takes the whole component out and has no alpha or unit");
     }
     return spec;
 }
 
-std::vector<LayerDirection> load_directions(const SteerSpec & spec, const ModelInfo & model) {
-    const SafetensorsFile file(spec.file);
-    const Provenance provenance = provenance_from_metadata(file.metadata(), spec.file);
-    require_same_model(provenance, model.identity, model.name, spec.file);
-    require_same_location(provenance, "resid_post", spec.file);
-
-    const auto n_layer = static_cast<std::size_t>(model.n_layer);
-    const auto n_embd = static_cast<std::size_t>(model.n_embd);
-    const std::vector<std::size_t> & shape = file.find(spec.key).shape;
-    const bool per_layer = shape == std::vector{n_layer, n_embd};
-    if (!per_layer && shape != std::vector{n_embd}) {
-        fail(ErrorKind::bad_input, "{}: \"{}\" has shape {}, expected {} or {}", spec.file.string(), spec.key,
-             shape_text(shape), shape_text({n_layer, n_embd}), shape_text({n_embd}));
+std::vector<LayerDirection> load_directions(const SteerSpec & spec, const ModelInfo & model, ProgressSink & progress) {
+    const Directions directions = read_directions(spec.file, spec.key, spec.location);
+    if (directions.provenance) {
+        require_same_model(*directions.provenance, model.identity, model.name, spec.file);
+        require_same_location(*directions.provenance, "resid_post", spec.file);
     }
-    if (!per_layer && !spec.layers) {
-        spec.text.bad(
-            fmt::format("\"{}\" is one vector for no layer in particular; name the layers with layers=A-B", spec.key));
+    require_fit(spec, directions, model);
+    for (const std::string & note : directions.notes) {
+        progress.message(LogLevel::warning, note);
     }
-    const LayerRange range = spec.layers.value_or(LayerRange{0, model.n_layer - 1});
-    require_layers(spec.text, range, model.n_layer);
-
-    const std::vector<float> values = file.read_f32(spec.key);
-    const std::vector<float> resid_norm = read_resid_norm(spec, file, n_layer);
-    std::vector<LayerDirection> directions;
-    for (int layer = range.first; layer <= range.last; ++layer) {
-        const std::size_t row = per_layer ? static_cast<std::size_t>(layer) : 0;
-        directions.push_back(make_direction(spec, layer, std::span(values).subspan(row * n_embd, n_embd), resid_norm));
+    std::vector<int> layers = directions.layers;
+    if (spec.layers) {
+        require_layers(spec.text, *spec.layers, model.n_layer);
+        layers.resize(static_cast<std::size_t>(spec.layers->last - spec.layers->first + 1));
+        std::iota(layers.begin(), layers.end(), spec.layers->first);
+    } else if (layers.empty()) {
+        spec.text.bad(fmt::format("\"{}\" is one vector for no layer in particular; name the layers with layers=A-B",
+                                  directions.key));
     }
-    return directions;
+    Strength strength;
+    strength.alpha = spec.alpha;
+    strength.resid_unit = spec.resid_unit;
+    strength.mode = spec.mode;
+    std::vector<LayerDirection> loaded;
+    for (const int layer : layers) {
+        const std::span<const float> row = row_of_layer(directions, layer);
+        loaded.push_back(
+            {layer, {row.begin(), row.end()}, row_alpha(directions, layer, row, strength), spec.mode, spec.tokens});
+    }
+    return loaded;
 }
 
 std::shared_ptr<const Intervention> load_intervention(std::span<const std::string> steer,
                                                       std::span<const std::string> scale_neurons,
-                                                      const ModelInfo & model) {
+                                                      const ModelInfo & model, ProgressSink & progress) {
     if (steer.empty() && scale_neurons.empty()) {
         return nullptr;
     }
@@ -163,7 +127,7 @@ std::shared_ptr<const Intervention> load_intervention(std::span<const std::strin
     }
     auto intervention = std::make_shared<Intervention>();
     for (const SteerSpec & spec : steer_specs) {
-        for (LayerDirection & direction : load_directions(spec, model)) {
+        for (LayerDirection & direction : load_directions(spec, model, progress)) {
             intervention->directions.push_back(std::move(direction));
         }
     }

@@ -194,7 +194,7 @@ const std::filesystem::path & RunDb::path() const {
 }
 
 void RunDb::commit_slice(const SliceRow & slice, std::span<const ResponseRow> responses,
-                         std::span<const DroppedRow> dropped_rows) {
+                         std::span<const DroppedRow> dropped_rows, const std::vector<LabelRow> * labels) {
     impl_->transaction([&] {
         SQLite::Statement insert_slice = impl_->prepare("INSERT INTO slices VALUES(?, ?, ?, ?, ?, ?)");
         insert_slice.bind(1, to_sql(slice.slice));
@@ -225,6 +225,9 @@ void RunDb::commit_slice(const SliceRow & slice, std::span<const ResponseRow> re
             run(insert);
         }
         impl_->insert_dropped(dropped_rows, slice.slice);
+        if (labels != nullptr) {
+            impl_->insert_labels(slice.slice, *labels);
+        }
     });
 }
 
@@ -291,20 +294,22 @@ void RunDb::for_each_response(std::optional<std::size_t> slice,
     });
 }
 
+void RunDb::Impl::insert_labels(std::size_t slice, std::span<const LabelRow> rows) {
+    SQLite::Statement finish = prepare("INSERT INTO judge_slices VALUES(?)");
+    finish.bind(1, to_sql(slice));
+    run(finish);
+    SQLite::Statement insert = prepare("INSERT INTO labels VALUES(?, ?, ?, ?)");
+    for (const LabelRow & row : rows) {
+        insert.bind(1, row.response_id);
+        insert.bind(2, row.value_id);
+        row.probability ? insert.bind(3, *row.probability) : insert.bind(3);
+        row.expresses ? insert.bind(4, *row.expresses ? 1 : 0) : insert.bind(4);
+        run(insert);
+    }
+}
+
 void RunDb::commit_labels(std::size_t slice, std::span<const LabelRow> rows) {
-    impl_->transaction([&] {
-        SQLite::Statement finish = impl_->prepare("INSERT INTO judge_slices VALUES(?)");
-        finish.bind(1, to_sql(slice));
-        run(finish);
-        SQLite::Statement insert = impl_->prepare("INSERT INTO labels VALUES(?, ?, ?, ?)");
-        for (const LabelRow & row : rows) {
-            insert.bind(1, row.response_id);
-            insert.bind(2, row.value_id);
-            row.probability ? insert.bind(3, *row.probability) : insert.bind(3);
-            row.expresses ? insert.bind(4, *row.expresses ? 1 : 0) : insert.bind(4);
-            run(insert);
-        }
-    });
+    impl_->transaction([&] { impl_->insert_labels(slice, rows); });
 }
 
 void RunDb::set_decisions(std::span<const LabelRow> rows) {

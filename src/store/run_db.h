@@ -129,9 +129,10 @@ public:
     std::vector<Query> queries() const;
     std::vector<PromptTemplate> templates() const;
 
-    /// Finishes a slice: its row, its responses and what was dropped from it. The shard file must be in place before.
+    /// Finishes a slice: its row, its responses and what was dropped from it; with `labels`, it is judged, too. The
+    /// shard file must be in place before.
     void commit_slice(const SliceRow & slice, std::span<const ResponseRow> responses,
-                      std::span<const DroppedRow> dropped);
+                      std::span<const DroppedRow> dropped, const std::vector<LabelRow> * labels = nullptr);
     /// By slice number.
     std::vector<SliceRow> slices() const;
     std::set<std::size_t> finished_slices() const;

@@ -33,6 +33,7 @@ struct RunDb::Impl {
     SQLite::Statement prepare(const char * sql) const { return SQLite::Statement(database, sql); }
     std::size_t count(const char * sql) const;
     void insert_dropped(std::span<const DroppedRow> dropped, std::optional<std::size_t> slice);
+    void insert_labels(std::size_t slice, std::span<const LabelRow> labels);
 
     std::filesystem::path path;
     mutable SQLite::Database database;

@@ -7,11 +7,13 @@
 #include <optional>
 
 #include "base/fail.h"
+#include "contrast/cell.h"
+#include "contrast/query_plan.h"
 #include "math/bootstrap.h"
 #include "math/parallel_for.h"
 #include "math/vector_ops.h"
-#include "vectors/cell.h"
-#include "vectors/query_plan.h"
+#include "vectors/cell_statistics.h"
+#include "vectors/problems.h"
 
 namespace valuelens {
 namespace {
@@ -26,18 +28,6 @@ void check_options(const VectorOptions & options) {
     if (options.resample_groups < 2) {
         fail(ErrorKind::usage, "resample_groups is {}, expected at least 2", options.resample_groups);
     }
-}
-
-/// Why a cell has no vector; empty where it has one.
-std::string find_problem(const ValueVector & entry, std::size_t min_count) {
-    const std::size_t needed = std::max<std::size_t>(min_count, 1);
-    if (std::min(entry.n_expressing, entry.n_not_expressing) >= needed) {
-        return {};
-    }
-    return fmt::format(
-        "value '{}', condition {}: {} expressing and {} not expressing responses, at least {} of each are needed; "
-        "label more responses or lower --min-count",
-        entry.value, to_string(entry.condition), entry.n_expressing, entry.n_not_expressing, needed);
 }
 
 /// Why a cell with a vector has no AUROC; empty where it has one.
@@ -77,7 +67,7 @@ ValueVectorSet make_set(const ActivationSource & source, const std::vector<Cell>
         entry.n_expressing = cells[i].count[1];
         entry.n_held_out_not_expressing = cells[i].held_out_count[0];
         entry.n_held_out_expressing = cells[i].held_out_count[1];
-        entry.problem = find_problem(entry, options.min_count);
+        entry.problem = too_few_problem(entry, options.min_count);
         if (entry.problem.empty()) {
             entry.note = find_note(entry);
             entry.vector.resize(set.n_layer * set.n_embd);
@@ -86,12 +76,7 @@ ValueVectorSet make_set(const ActivationSource & source, const std::vector<Cell>
             entry.auroc.resize(set.n_layer);
         }
     }
-    if (std::none_of(set.vectors.begin(), set.vectors.end(),
-                     [](const ValueVector & entry) { return entry.problem.empty(); })) {
-        fail(ErrorKind::bad_input, "no value has enough labelled responses for a vector: {}{}",
-             set.vectors.empty() ? "there are no values" : set.vectors.front().problem,
-             set.vectors.size() > 1 ? fmt::format(" (and {} more like it)", set.vectors.size() - 1) : "");
-    }
+    require_a_vector(set);
     return set;
 }
 
@@ -137,6 +122,14 @@ unsigned affordable_threads(const std::vector<Cell> & cells, const QueryPlan & p
 
 } // namespace
 
+QueryPlanOptions plan_options(const VectorOptions & options) {
+    return {.held_out = options.held_out,
+            .bootstraps = options.bootstraps,
+            .split_halves = options.split_halves,
+            .resample_groups = options.resample_groups,
+            .seed = options.seed};
+}
+
 ValueVectorSet compute_value_vectors(const ActivationSource & source, std::span<const LabelledResponse> responses,
                                      const std::vector<std::string> & values, const VectorOptions & options,
                                      ProgressSink & progress, std::stop_token stop) {
@@ -146,7 +139,7 @@ ValueVectorSet compute_value_vectors(const ActivationSource & source, std::span<
             fail(ErrorKind::internal, "a label is for response {} of {}", response.row, source.n_rows());
         }
     }
-    const QueryPlan plan(responses, source, options);
+    const QueryPlan plan(responses, source, plan_options(options));
     const std::vector<Cell> cells = make_cells(responses, values.size(), plan);
     ValueVectorSet set = make_set(source, cells, values, options);
     set.n_queries = plan.n_query;

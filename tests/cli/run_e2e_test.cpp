@@ -69,9 +69,13 @@ TEST_F(RunCommand, DoesAllStagesAndPrintsOneJsonObject) {
     for (const auto & file : json["files"]) {
         EXPECT_TRUE(fs::exists(file["name"].get<std::string>())) << file;
     }
-    for (const char * file : {"config.toml", "run.sqlite", "vectors.safetensors"}) {
+    for (const char * file :
+         {"config.toml", "run.sqlite", "vectors.safetensors", "axes.safetensors", "geometry.json", "neurons.csv"}) {
         EXPECT_TRUE(fs::exists(files.run() / file)) << file;
     }
+    EXPECT_THAT(result.err,
+                testing::ContainsRegex("generate: 18 responses to write, up to 108 tokens in all, [0-9]+ MB "
+                                       "of disk, about [0-9]+ seconds here at most"));
 
     const auto done = status();
     EXPECT_EQ(done["next"], "nothing");
@@ -193,11 +197,14 @@ TEST_F(RunCommand, ARunHasOneProcessAtATime) {
     EXPECT_GE(status()["slices_generated"], 1) << "looking is allowed";
     program.signal(SIGTERM);
     EXPECT_EQ(program.wait().exit_code, 6);
+    const ProgramResult resumed = run_program(command({"--json"}));
+    ASSERT_EQ(resumed.exit_code, 0) << resumed.err;
+    EXPECT_EQ(nlohmann::json::parse(resumed.out)["responses"], 18) << "a terminated run goes on, too";
 }
 
 TEST_F(RunCommand, StagesWithoutARunAreRefused) {
     const std::string none = (files.folder / "none").string();
-    for (const char * stage : {"generate", "judge", "vectors"}) {
+    for (const char * stage : {"generate", "judge", "vectors", "decompose", "neurons"}) {
         expect_failure({stage, "--run", none}, 2, {none, "is not a run", "valuelens run"});
         EXPECT_FALSE(fs::exists(none)) << stage << " leaves no folder behind";
         fs::remove_all(none);

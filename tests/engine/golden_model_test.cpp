@@ -200,6 +200,50 @@ TEST_F(GoldenModel, InterventionsGiveTheReferenceLogits) {
     EXPECT_LT(max_difference(responses[3].last_logits, golden->tensors.at("logits_neuron_scale")), 1e-3);
 }
 
+TEST_F(GoldenModel, AnAdditionSharedByAllRequestsGivesTheSameLogits) {
+    const auto & how = golden->json["intervention"];
+    const auto at = how["layer"].get<std::size_t>();
+    const auto index = how["conversation"].get<std::size_t>();
+    const std::span<const float> vector = row("v_prompted", at);
+    auto add = std::make_shared<Intervention>();
+    add->directions.push_back({static_cast<int>(at),
+                               {vector.begin(), vector.end()},
+                               how["alpha"].get<float>(),
+                               SteerMode::add,
+                               TokenScope::all});
+    // Block 0 is not llama.cpp's to add to, and neurons never are.
+    auto mixed = std::make_shared<Intervention>(*add);
+    mixed->directions.push_back({0, {vector.begin(), vector.end()}, 0.1f, SteerMode::add, TokenScope::all});
+    mixed->directions.push_back(add->directions.front());
+    mixed->neurons.push_back({3, 5, 0.0f});
+
+    const Request base = continue_requests({.resid_post = true, .last_logits = true}).at(index);
+    Scheduler scheduler(model, {.parallel = 4});
+    const auto run = [&](const std::shared_ptr<const Intervention> & first,
+                         const std::shared_ptr<const Intervention> & second) {
+        std::vector<Request> requests(2, base);
+        requests[0].intervention = first;
+        requests[1].intervention = second;
+        return scheduler.run_all(requests);
+    };
+    // A neighbour without it makes the hooks do what llama.cpp's adapter does for the shared one.
+    const std::vector<Response> by_hooks = run(add, nullptr);
+    const std::vector<Response> by_adapter = run(add, add);
+    EXPECT_LT(max_difference(by_adapter[0].last_logits, golden->tensors.at("logits_add")), 1e-3);
+    EXPECT_LT(max_difference(by_adapter[0].last_logits, by_hooks[0].last_logits), 1e-4);
+    EXPECT_LT(relative_error(by_adapter[0].resid_post, by_hooks[0].resid_post), 1e-5) << "captures see the sum";
+    EXPECT_LT(max_difference(run(mixed, mixed)[0].last_logits, run(mixed, nullptr)[0].last_logits), 1e-4);
+    EXPECT_LT(max_difference(run(nullptr, nullptr)[0].last_logits, row("last_logits", index)), 1e-3)
+        << "nothing of it is left for the next list";
+
+    Request uncaptured = base;
+    uncaptured.capture.resid_post = false;
+    uncaptured.intervention = add;
+    SchedulerStats stats;
+    scheduler.run_all(std::span(&uncaptured, 1), silent_progress(), {}, &stats);
+    EXPECT_EQ(stats.hook_seconds, 0) << "no hook was called: the adapter did it";
+}
+
 TEST_F(GoldenModel, TheQuantisedFileAgreesInDirection) {
     const std::string path = test::cached_model("smollm2-135m", "original");
     ASSERT_FALSE(path.empty()) << "smollm2-135m is not in the cache: `make test` fetches it";

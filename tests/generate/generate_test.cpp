@@ -1,11 +1,16 @@
 #include "generate/generate.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <array>
+#include <functional>
 #include <map>
 
 #include "base/file.h"
 #include "base/hash.h"
+#include "contrast/slice_sums.h"
 #include "generate/fake_generator.h"
 #include "generate/toy_run.h"
 #include "store/activations.h"
@@ -237,8 +242,66 @@ TEST(Generate, ARunCannotChangeMidway) {
     expect_error(ErrorKind::usage, {"generate.plan"}, [&] { run.generate(); });
 }
 
-TEST(Generate, RunsWithoutActivationsAreRefused) {
+TEST(Generate, WithoutActivationsSumsAreKeptByTheLabelsOfTheSlice) {
     ToyRun run;
     run.options.activations = StoredActivations::none;
-    expect_error(ErrorKind::usage, {"none"}, [&] { run.generate(); });
+    std::size_t calls = 0;
+    // Every other response expresses its value; of intrinsic ones the first value alone is judged, one is undecided.
+    const SliceLabeller labeller = [&](std::span<const ResponseRow> responses) {
+        ++calls;
+        std::vector<LabelRow> labels;
+        for (const ResponseRow & row : responses) {
+            const std::string value = row.value_id.value_or(toy_concepts().concepts[0].id);
+            const bool undecided = row.position == 0;
+            labels.push_back({row.id, value, 0.5, undecided ? std::nullopt : std::optional(row.position % 2 == 0)});
+        }
+        return labels;
+    };
+    run_generate(run.db, run.folder.path(), run.plan(), run.generator, run.options, run.messages, {}, labeller);
+    EXPECT_EQ(calls, 3u);
+    EXPECT_EQ(run.db.finished_judge_slices().size(), 3u) << "labels are stored with their slice";
+    EXPECT_EQ(run.db.counts().labels, 18u);
+
+    // The same responses with activations kept say what the sums must be.
+    ToyRun kept;
+    kept.generate();
+    const ActivationReader reader(shard_paths(kept.db, kept.folder.path()));
+    std::map<std::pair<std::string, Condition>, std::array<std::vector<double>, 2>> expected;
+    std::vector<float> row(2 * 3);
+    kept.db.for_each_response({}, [&](const ResponseRow & response) {
+        if (response.position == 0) {
+            return;
+        }
+        reader.read(*reader.find(response.id), row);
+        auto & sum = expected[{response.value_id.value_or(toy_concepts().concepts[0].id), response.condition}]
+                             [response.position % 2 == 0];
+        sum.resize(row.size());
+        std::transform(row.begin(), row.end(), sum.begin(), sum.begin(), std::plus<>());
+    });
+    std::map<std::pair<std::string, Condition>, std::array<std::vector<double>, 2>> found;
+    std::size_t n_responses = 0;
+    for (const std::filesystem::path & path : shard_paths(run.db, run.folder.path())) {
+        EXPECT_EQ(path.filename().string().rfind("sums-", 0), 0u);
+        Provenance provenance;
+        const SliceSums sums = SliceSums::read(path, provenance);
+        n_responses += sums.n_responses();
+        for (const auto & [key, cell] : sums.cells()) {
+            for (std::size_t expresses = 0; expresses < 2; ++expresses) {
+                if (cell.count[expresses] > 0) {
+                    auto & sum = found[key][expresses];
+                    sum.resize(row.size());
+                    std::transform(cell.sum[expresses].begin(), cell.sum[expresses].end(), sum.begin(), sum.begin(),
+                                   std::plus<>());
+                }
+            }
+        }
+    }
+    EXPECT_EQ(n_responses, 18u);
+    ASSERT_EQ(found.size(), expected.size());
+    for (const auto & [key, classes] : expected) {
+        for (std::size_t expresses = 0; expresses < 2; ++expresses) {
+            EXPECT_THAT(found.at(key)[expresses], testing::Pointwise(testing::DoubleNear(1e-4), classes[expresses]))
+                << key.first;
+        }
+    }
 }

@@ -280,6 +280,14 @@ TEST_F(ProbeModel, TextsOfOneGroupCannotBeHeldOut) {
     expect_error(ErrorKind::bad_input, {"group"}, [&] {
         train_probe(*model, scheduler, test::two_concepts(), one_group, train_options(), silent_progress(), {});
     });
+    // Enough groups, but one of them holds all that expresses a value.
+    std::vector<LabelledText> lopsided = made_up_texts();
+    for (std::size_t i = 0; i < lopsided.size(); ++i) {
+        lopsided[i].group = lopsided[i].labels[1] == 1 ? "power" : std::to_string(i);
+    }
+    expect_error(ErrorKind::bad_input, {"'power'", "group"}, [&] {
+        train_probe(*model, scheduler, test::two_concepts(), lopsided, train_options(), silent_progress(), {});
+    });
 }
 
 } // namespace

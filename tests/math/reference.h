@@ -3,8 +3,11 @@
 #include <fstream>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 #include <nlohmann/json.hpp>
+
+#include "math/row_matrix.h"
 
 namespace valuelens {
 
@@ -15,6 +18,16 @@ inline nlohmann::json load_reference(const std::string & name) {
         throw std::runtime_error("tests/math/" + name + " is missing");
     }
     return nlohmann::json::parse(file);
+}
+
+/// A list of rows as a table.
+inline RowMatrix reference_matrix(const nlohmann::json & rows) {
+    RowMatrix result(static_cast<Eigen::Index>(rows.size()), static_cast<Eigen::Index>(rows.at(0).size()));
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+        const auto row = rows[i].get<std::vector<double>>();
+        result.row(static_cast<Eigen::Index>(i)) = Eigen::Map<const Eigen::RowVectorXd>(row.data(), result.cols());
+    }
+    return result;
 }
 
 } // namespace valuelens

@@ -4,6 +4,7 @@
 #include "pipeline/steer_files.h"
 #include "support/expect_error.h"
 #include "support/temp_folder.h"
+#include "valuelens/neurons.h"
 
 namespace valuelens {
 namespace {
@@ -74,6 +75,44 @@ TEST_F(Neurons, BadTablesAreRefused) {
     expect_refused(head + "power,2,,4,1.5,10,80,100,shared\n", "", {"value=V,category=C"}, ErrorKind::usage);
     expect_refused("layer,neuron\n1,0\n", ",value=power", {"value and category"}, ErrorKind::usage);
     expect_refused("layer,neuron\n1,0\n", ",layers=2-9", {"layers=2-9", "0-2"}, ErrorKind::usage);
+}
+
+TEST_F(Neurons, OfOtherExpertsOfTheTableDoNotMatter) {
+    const std::string table = head + "power,0,,4,1.5,10,80,100,shared\npower,1,2,900,1.5,10,80,100,shared\n"
+                                     "power,2,shared,901,1.5,10,80,100,shared\n";
+    EXPECT_EQ(places(load(table, ",value=power,category=shared,layers=0-0")),
+              (std::vector<std::pair<int, int>>{{0, 4}}));
+    expect_refused(table, ",value=power,category=shared,layers=0-1", {"neurons.csv:3", "of an expert"});
+    expect_refused(table, ",value=power,category=shared,layers=2-2", {"neurons.csv:4", "of an expert"});
+}
+
+TEST_F(Neurons, TheFileBesideTheTableNamesItsModel) {
+    const std::string table = "layer,neuron\n1,0\n";
+    write_file(folder_ / "neurons.json", R"({"model_name": "other", "model_hash": "2222"})");
+    expect_refused(table, "", {"neurons.csv", "made with model other", "toy"});
+    write_file(folder_ / "neurons.json", R"({"model_name": "toy", "model_hash": "1111"})");
+    EXPECT_EQ(load(table, "").size(), 1u);
+    for (const char * unrelated : {"[1, 2]", "no JSON", R"({"rows": 3})"}) {
+        write_file(folder_ / "neurons.json", unrelated);
+        EXPECT_EQ(load(table, "").size(), 1u) << unrelated;
+    }
+}
+
+TEST_F(Neurons, TheTableOfTheNeuronsStageIsTaken) {
+    NeuronTable table;
+    table.provenance.model_name = "toy";
+    table.provenance.model_hash = "1111";
+    table.values = {"power"};
+    table.neurons = {{0, {2, -1, 3}, 1.5, 10, 80, 100, NeuronCategory::shared},
+                     {0, {1, -1, 2}, 1.25, 60, 150, 30, NeuronCategory::none}};
+    write_neurons_csv(folder_ / "n.csv", table);
+    write_file(folder_ / "n.json", neurons_json({.provenance = table.provenance}));
+    const NeuronSpec spec = parse_neuron_spec((folder_ / "n.csv").string() + ",value=power,category=shared");
+    EXPECT_EQ(places(load_neuron_scales({{spec}}, toy_model())), (std::vector<std::pair<int, int>>{{2, 3}}));
+    ModelInfo other = toy_model();
+    other.identity = "3333";
+    expect_error(ErrorKind::bad_input, {"n.csv", "use the same model file"},
+                 [&] { load_neuron_scales({{spec}}, other); });
 }
 
 } // namespace

@@ -54,6 +54,7 @@ slice_size = 16
 kind = "file"
 probe = "smollm2-135m"
 model = "gemma3-270m"
+prompt = "/p.toml"
 prior = "training"
 file = "/l.jsonl"
 check = "/touche"
@@ -65,6 +66,16 @@ min_count = 2
 held_out = 0.5
 bootstraps = 10
 confidence = 0.9
+[decompose]
+normalize = true
+permutations = 99
+null_draws = 7
+[neurons]
+top_percent = 2.5
+max_angle = 20.0
+scope = "layer"
+anti_shared = true
+null_draws = 3
 )";
 
 TEST_F(RunConfigFile, DefaultsAndValuesComeBackFromToml) {
@@ -169,6 +180,24 @@ TEST_F(RunConfigFile, FrozenDifferencesNameTheKeysWithBothValues) {
     EXPECT_EQ(frozen_differences(before, now),
               (std::vector<std::string>{"seed (was 0, now 5)", "generate.max_tokens (was 128, now 64)",
                                         "judge.kind (was \"probe\", now \"ask\")"}));
+}
+
+TEST_F(RunConfigFile, LabelsThatAreDecidedAtTheEndNeedActivations) {
+    expect_error(ErrorKind::usage, {"c.toml", "generate.activations", "judge.prior", "balanced"},
+                 [&] { load("[generate]\nactivations = \"none\"\n"); });
+    EXPECT_EQ(load("[generate]\nactivations = \"none\"\n[judge]\nprior = \"balanced\"\n").activations, "none");
+    EXPECT_EQ(load("[generate]\nactivations = \"none\"\n[judge]\nkind = \"file\"\n").activations, "none");
+}
+
+TEST_F(RunConfigFile, AnOptionOutOfRangeIsSaidWithoutALine) {
+    RunConfig config;
+    config.parallel = 0;
+    try {
+        parse_run_config(to_toml(config), "", ".");
+        FAIL() << "nothing was thrown";
+    } catch (const Error & error) {
+        EXPECT_STREQ(error.what(), "command line: model.parallel must be from 1 to 256");
+    }
 }
 
 TEST_F(RunConfigFile, WhatChangesNoResultMayChange) {

@@ -10,6 +10,7 @@
 #include <sstream>
 
 #include "base/hash.h"
+#include "math/vector_ops.h"
 #include "pipeline/small_run.h"
 #include "store/run_db.h"
 #include "support/expect_error.h"
@@ -187,6 +188,30 @@ TEST_F(Run, StagesCanBeRunOneByOne) {
         EXPECT_EQ(execute_run(one, silent_progress()).values.empty(), stage != Stage::vectors);
     }
     EXPECT_EQ(vectors(files), vectors(*whole));
+}
+
+TEST_F(Run, WithoutActivationsTheVectorsAreTheSame) {
+    const SmallRun files;
+    RunRequest none = request(files);
+    none.override_config = [](RunConfig & config) {
+        config.activations = "none";
+    };
+    none.stages = {Stage::generate};
+    execute_run(none, silent_progress());
+    EXPECT_EQ(run_status(files.run()).next, "vectors") << "judged while generating";
+    none.stages = {Stage::judge, Stage::vectors, Stage::decompose};
+    execute_run(none, silent_progress());
+    EXPECT_FALSE(fs::exists(files.run() / "activations/shard-00000.safetensors"));
+    const ValueVectorSet sums = read_value_vectors(files.run() / "vectors.safetensors");
+    const ValueVectorSet kept = read_value_vectors(whole->run() / "vectors.safetensors");
+    ASSERT_EQ(sums.vectors.size(), kept.vectors.size());
+    for (std::size_t i = 0; i < kept.vectors.size(); ++i) {
+        ASSERT_EQ(sums.vectors[i].vector.size(), kept.vectors[i].vector.size());
+        EXPECT_GT(cosine(sums.vectors[i].vector, kept.vectors[i].vector), 1 - 1e-9);
+    }
+    none.rejudge = true;
+    expect_error(ErrorKind::usage, {"kept no activations", "another run"},
+                 [&] { execute_run(none, silent_progress()); });
 }
 
 TEST_F(Run, AnotherConfigIsRefusedByTheNameOfTheKey) {

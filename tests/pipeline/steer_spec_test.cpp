@@ -2,6 +2,7 @@
 
 #include "pipeline/steer_files.h"
 #include "support/expect_error.h"
+#include "support/gguf_writer.h"
 #include "support/temp_folder.h"
 
 namespace valuelens {
@@ -27,6 +28,15 @@ TEST(SteerSpec, EveryPartIsRead) {
     EXPECT_EQ(spec.layers->first, 2);
 }
 
+TEST(SteerSpec, AControlVectorNeedsNoKey) {
+    const SteerSpec spec = parse_steer_spec("a:b/cv.gguf,layers=1,location=layer_input");
+    EXPECT_EQ(spec.file, "a:b/cv.gguf");
+    EXPECT_EQ(spec.key, "");
+    EXPECT_EQ(spec.location, RowLocation::layer_input);
+    EXPECT_EQ(parse_steer_spec("cv.gguf:direction").file, "cv.gguf");
+    EXPECT_EQ(parse_steer_spec("cv.gguf:direction").location, RowLocation::layer_output);
+}
+
 TEST(SteerSpec, WrongOnesAreUsageErrors) {
     const auto expect_usage = [](const std::string & text, const std::vector<std::string> & words) {
         expect_error(ErrorKind::usage, words, [&] { parse_steer_spec(text); });
@@ -38,6 +48,7 @@ TEST(SteerSpec, WrongOnesAreUsageErrors) {
     expect_usage("f:k,tokens=some", {"tokens=some", "all, response, prompt"});
     expect_usage("f:k,unit=sigma", {"unit=sigma", "raw, resid"});
     expect_usage("f:k,mode=ablate,alpha=2", {"mode=ablate"});
+    expect_usage("f:k,location=mlp", {"location=mlp", "layer_output, layer_input"});
 }
 
 class Directions : public testing::Test {
@@ -116,6 +127,47 @@ TEST_F(Directions, WithoutResidNormTheUnitIsRefused) {
     file_ = folder_ / "bare.safetensors";
     write_safetensors(file_, tensors, provenance_metadata(provenance));
     expect_refused("one,layers=0,unit=resid", {"bare.safetensors", "resid_norm", "unit=raw"});
+}
+
+/// Keeps warnings.
+struct Warnings : ProgressSink {
+    void message(LogLevel level, std::string_view text) override {
+        if (level == LogLevel::warning) {
+            texts.emplace_back(text);
+        }
+    }
+    std::vector<std::string> texts;
+};
+
+TEST_F(Directions, FilesOfOtherToolsAreUsedWithAWarning) {
+    const std::vector<float> hidden_states = {9, 9, 1, 2, 3, 4, 5, 6};
+    const std::vector<FloatTensor> tensors = {{"v", {4, 2}, hidden_states}};
+    file_ = folder_ / "other.safetensors";
+    write_safetensors(file_, tensors, {});
+    Warnings warnings;
+    const auto directions =
+        load_directions(parse_steer_spec(file_.string() + ":v,location=layer_input"), toy_model(), warnings);
+    ASSERT_EQ(directions.size(), 3u);
+    EXPECT_EQ(directions[2].layer, 2);
+    EXPECT_THAT(directions[2].vector, testing::ElementsAre(5.0f, 6.0f));
+    EXPECT_THAT(warnings.texts, testing::Contains(testing::HasSubstr("which model")));
+    expect_refused("v", {"\"v\"", "[4, 2]", "[3, 2]"});
+}
+
+TEST_F(Directions, ControlVectorsAreRead) {
+    test::GgufWriter gguf("controlvector");
+    gguf.tensor("direction.2", {2}, std::vector<float>{5, 6});
+    file_ = gguf.write(folder_ / "cv.gguf");
+    const auto directions = load("direction,alpha=3");
+    ASSERT_EQ(directions.size(), 1u);
+    EXPECT_EQ(directions[0].layer, 2);
+    EXPECT_EQ(directions[0].alpha, 3.0f);
+    expect_refused("direction,layers=1-2", {"no direction for layer 1"}, ErrorKind::usage);
+    expect_refused("direction,unit=resid", {"cv.gguf", "resid_norm"});
+    test::GgufWriter far("controlvector");
+    far.tensor("direction.3", {2}, std::vector<float>{5, 6});
+    file_ = far.write(folder_ / "far.gguf");
+    expect_refused("direction", {"far.gguf", "layer 3", "0-2"});
 }
 
 TEST_F(Directions, InterventionJoinsAllSpecificationsInOrder) {

@@ -1,0 +1,175 @@
+#include <algorithm>
+#include <memory>
+
+#include "base/fail.h"
+#include "cli/command.h"
+#include "cli/engine_options.h"
+#include "cli/evaluation_output.h"
+#include "cli/intervention_options.h"
+#include "pipeline/evaluate_tools.h"
+
+namespace valuelens {
+
+namespace {
+
+/// What all evaluations take.
+struct EvalOptions {
+    EngineOptions engine;
+    InterventionOptions intervention;
+    EvaluationOptions evaluation;
+    std::string input;
+    std::string concepts;
+    std::string output;
+    std::string parse = "logprobs";
+};
+
+struct PvqCommandOptions : EvalOptions {
+    std::string key;
+    std::string language = PvqOptions{}.language;
+};
+
+struct PortraitCommandOptions : EvalOptions {
+    double min_correlation = PortraitOptions{}.min_correlation;
+    std::vector<std::string> parts = {"similarity", "generation"};
+};
+
+struct MultipleChoiceCommandOptions : EvalOptions {
+    int shots = 0;
+};
+
+Outcome run_eval(const EvaluationTask & task, const EvalOptions & options, Context & context) {
+    EvaluateRequest request;
+    request.steer = options.intervention.steer;
+    request.scale_neurons = options.intervention.scale_neurons;
+    request.options = options.evaluation;
+    request.options.seed = options.engine.seed.value_or(request.options.seed);
+    request.output = options.output;
+    apply_and_resolve(options.engine, request.model, request.scheduler, context);
+    return describe_evaluation(evaluate_to_file(task, request, context.console, context.stop), options.output);
+}
+
+AnswerReading reading_of(const EvalOptions & options) {
+    return options.parse == "greedy" ? AnswerReading::greedy : AnswerReading::logprobs;
+}
+
+Outcome run_pvq(const PvqCommandOptions & options, Context & context) {
+    const auto task = pvq_task(
+        {.input = options.input, .key = options.key, .language = options.language, .reading = reading_of(options)},
+        concepts_or_default(options.concepts));
+    return run_eval(*task, options, context);
+}
+
+Outcome run_portrait(const PortraitCommandOptions & options, Context & context) {
+    const auto wants = [&](const std::string & part) {
+        return std::find(options.parts.begin(), options.parts.end(), part) != options.parts.end();
+    };
+    const auto task = portrait_task({.input = options.input,
+                                     .min_correlation = options.min_correlation,
+                                     .similarity = wants("similarity"),
+                                     .generation = wants("generation"),
+                                     .reading = reading_of(options)},
+                                    concepts_or_default(options.concepts));
+    return run_eval(*task, options, context);
+}
+
+Outcome run_multiple_choice(const MultipleChoiceCommandOptions & options, Context & context) {
+    const auto task = multiple_choice_task({.input = options.input, .shots = options.shots});
+    return run_eval(*task, options, context);
+}
+
+CLI::Option * add_eval_options(CLI::App & command, EvalOptions & options, const char * input) {
+    add_engine_options(command, options.engine)->required();
+    add_intervention_options(command, options.intervention);
+    CLI::Option * input_option = command.add_option("--input", options.input, input)->type_name("FILE");
+    command.add_option("--output", options.output, "Result (JSON)")->required()->type_name("FILE");
+    command.add_option("--limit", options.evaluation.limit, "A seeded sample of so many items; 0: all (0)")
+        ->type_name("N");
+    command
+        .add_option("--bootstraps", options.evaluation.bootstraps,
+                    fmt::format("Resamples behind each interval ({})", options.evaluation.bootstraps))
+        ->type_name("N");
+    command
+        .add_option("--confidence", options.evaluation.confidence,
+                    fmt::format("Of the intervals ({})", options.evaluation.confidence))
+        ->type_name("SHARE");
+    return input_option;
+}
+
+void add_concepts_option(CLI::App & command, EvalOptions & options) {
+    command.add_option("--concepts", options.concepts, "Concept set (TOML) instead of Schwartz's ten values")
+        ->type_name("FILE");
+}
+
+void add_parse_option(CLI::App & command, EvalOptions & options) {
+    command
+        .add_option("--parse", options.parse,
+                    "logprobs (default): expected score under the options' probabilities; greedy: a generated answer")
+        ->check(unnamed(CLI::IsMember({"logprobs", "greedy"})))
+        ->type_name("HOW");
+}
+
+void setup_pvq(CLI::App & parent, Context & context) {
+    auto options = std::make_shared<PvqCommandOptions>();
+    CLI::App * command = add_command(
+        parent, context, "pvq", "Likeness to portraits of people (value questionnaire)",
+        "valuelens eval pvq -m smollm2-135m --steer axes.safetensors:power/shared,alpha=4 --output pvq.json",
+        [options, &context] { return run_pvq(*options, context); });
+    add_eval_options(
+        *command, *options,
+        "Statements of your own (JSONL of id, value, text), or a PVQ together with --key (the 40 shipped)");
+    add_concepts_option(*command, *options);
+    add_parse_option(*command, *options);
+    command
+        ->add_option("--key", options->key, "Which statements of --input belong to which value: pvq40, pvq-rr or TOML")
+        ->type_name("NAME|FILE");
+    command
+        ->add_option("--language", options->language,
+                     fmt::format("Of the statements and questions: en, es, fr, ko, zh ({})", options->language))
+        ->type_name("CODE");
+}
+
+void setup_portrait(CLI::App & parent, Context & context) {
+    auto options = std::make_shared<PortraitCommandOptions>();
+    CLI::App * command =
+        add_command(parent, context, "portrait", "Likeness to others' replies to real queries (Value Portrait)",
+                    "valuelens eval portrait -m smollm2-135m --input query-response-tagged.json --output portrait.json",
+                    [options, &context] { return run_portrait(*options, context); });
+    add_eval_options(*command, *options, "Value Portrait's query-response-tagged.json")->required();
+    add_concepts_option(*command, *options);
+    add_parse_option(*command, *options);
+    command
+        ->add_option(
+            "--min-correlation", options->min_correlation,
+            fmt::format("A reply counts for a value that it correlates with by more ({})", options->min_correlation))
+        ->type_name("R");
+    command
+        ->add_option("--parts", options->parts,
+                     "similarity: is the reply like its own thoughts? generation: how likely is the reply? (both)")
+        ->delimiter(',')
+        ->check(unnamed(CLI::IsMember({"similarity", "generation"})))
+        ->type_name("LIST");
+}
+
+void setup_multiple_choice(CLI::App & parent, Context & context) {
+    auto options = std::make_shared<MultipleChoiceCommandOptions>();
+    CLI::App * command = add_command(parent, context, "multiple-choice",
+                                     "Accuracy on questions with four options: what an intervention costs",
+                                     "valuelens eval multiple-choice -m smollm2-135m --shots 5 --output mc.json",
+                                     [options, &context] { return run_multiple_choice(*options, context); });
+    add_eval_options(*command, *options, "Questions: JSONL, a CSV of MMLU or its folder (the 240 shipped)");
+    command->add_option("--shots", options->shots, "Solved examples before each question (0)")
+        ->check(unnamed(CLI::NonNegativeNumber))
+        ->type_name("K");
+}
+
+} // namespace
+
+void setup_eval(CLI::App & app, Context & context) {
+    CLI::App * eval = app.add_subcommand("eval", "Evaluate a model, as it is and under an intervention");
+    eval->require_subcommand(1);
+    setup_pvq(*eval, context);
+    setup_portrait(*eval, context);
+    setup_multiple_choice(*eval, context);
+}
+
+} // namespace valuelens

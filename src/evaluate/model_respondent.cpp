@@ -1,0 +1,240 @@
+#include <algorithm>
+#include <functional>
+#include <limits>
+
+#include "base/fail.h"
+#include "evaluate/option_scores.h"
+#include "evaluate/respondent.h"
+
+namespace valuelens {
+namespace {
+
+/// Requests that are scheduled together, more where one prompt with its variants has more: a result depends on nothing
+/// but its slice.
+constexpr std::size_t slice_requests = 384;
+
+/// Whether the last token of a prompt, whose logits are read, is left as it is.
+bool spares_prompts(const Intervention & intervention) {
+    return intervention.neurons.empty() &&
+           std::all_of(intervention.directions.begin(), intervention.directions.end(),
+                       [](const LayerDirection & each) { return each.tokens == TokenScope::response; });
+}
+
+class ModelRespondent : public Respondent {
+public:
+    ModelRespondent(std::shared_ptr<Model> model, const SchedulerOptions & scheduler,
+                    std::vector<EvaluationVariant> variants, ProgressSink & progress, std::stop_token stop)
+        : model_(std::move(model)), scheduler_(model_, scheduler), variants_(std::move(variants)), progress_(progress),
+          stop_(std::move(stop)) {}
+
+    const std::vector<EvaluationVariant> & variants() const override { return variants_; }
+
+    std::vector<std::vector<double>> score(const std::string & stage, std::span<const std::string> prompts,
+                                           std::span<const std::string> options) override {
+        note_untouched(stage);
+        const auto tokens = option_tokens(*model_, options);
+        note_setting("options_scored_by", tokens ? "next token" : "whole text");
+        return tokens ? choose(stage, prompts, *tokens) : read_options(stage, prompts, options);
+    }
+
+    std::vector<std::optional<std::string>> answer(const std::string & stage, std::span<const std::string> prompts,
+                                                   int max_tokens) override {
+        std::vector<std::optional<std::string>> answers(prompts.size() * variants_.size());
+        run(
+            stage, prompts.size(), 1,
+            [&](std::size_t prompt, std::size_t) {
+                Request request;
+                request.kind = RequestKind::generate;
+                request.prompt = render(prompts[prompt]);
+                request.max_tokens = max_tokens;
+                return request;
+            },
+            [&](std::size_t place, std::size_t, const Response & response) {
+                if (response.finish != FinishReason::too_long) {
+                    answers[place] = model_->detokenize(response.tokens);
+                }
+            });
+        return answers;
+    }
+
+    std::vector<PassageScore> read(const std::string & stage, std::span<const Passage> passages) override {
+        std::vector<PassageScore> scores(passages.size() * variants_.size());
+        run(
+            stage, passages.size(), 1,
+            [&](std::size_t passage, std::size_t) { return reading(passages[passage].user, passages[passage].reply); },
+            [&](std::size_t place, std::size_t, const Response & response) {
+                if (response.finish != FinishReason::too_long) {
+                    scores[place] = {total(response), response.logprobs.size()};
+                }
+            });
+        return scores;
+    }
+
+    void describe(Evaluation & evaluation) const override {
+        evaluation.model_name = model_->info().name;
+        evaluation.model_identity = model_->info().identity;
+        evaluation.settings.emplace_back("prompt", model_->info().has_chat_template ? "chat template, empty system"
+                                                                                    : "plain text");
+        evaluation.settings.insert(evaluation.settings.end(), settings_.begin(), settings_.end());
+        evaluation.notes.insert(evaluation.notes.end(), notes_.begin(), notes_.end());
+    }
+
+private:
+    std::vector<Token> render(const std::string & user) const {
+        if (model_->info().has_chat_template) {
+            return model_->render_chat("", user).tokens;
+        }
+        return model_->render_plain(user.ends_with(':') ? user : user + "\n").tokens;
+    }
+
+    Request reading(const std::string & user, const std::string & reply) const {
+        Request request;
+        request.kind = RequestKind::continue_;
+        request.prompt = render(user);
+        request.response = model_->tokenize(reply, false, false);
+        request.logprobs = true;
+        if (request.response.empty()) {
+            fail(ErrorKind::bad_input, "the text \"{}\" has no tokens", reply);
+        }
+        return request;
+    }
+
+    static double total(const Response & response) {
+        double sum = 0;
+        for (const float logprob : response.logprobs) {
+            sum += logprob;
+        }
+        return sum;
+    }
+
+    std::vector<std::vector<double>> choose(const std::string & stage, std::span<const std::string> prompts,
+                                            const std::vector<std::vector<Token>> & tokens) {
+        std::vector<Token> choices;
+        for (const std::vector<Token> & forms : tokens) {
+            choices.insert(choices.end(), forms.begin(), forms.end());
+        }
+        std::vector<std::vector<double>> scores(prompts.size() * variants_.size());
+        run(
+            stage, prompts.size(), 1,
+            [&](std::size_t prompt, std::size_t) {
+                Request request;
+                request.kind = RequestKind::choose;
+                request.prompt = render(prompts[prompt]);
+                request.choices = choices;
+                return request;
+            },
+            [&](std::size_t place, std::size_t, const Response & response) {
+                if (response.finish == FinishReason::too_long) {
+                    return;
+                }
+                std::size_t next = 0;
+                for (const std::vector<Token> & forms : tokens) {
+                    const auto first = response.choice_logprobs.begin() + static_cast<std::ptrdiff_t>(next);
+                    scores[place].push_back(
+                        log_sum(std::vector<double>(first, first + static_cast<std::ptrdiff_t>(forms.size()))));
+                    next += forms.size();
+                }
+            });
+        return scores;
+    }
+
+    std::vector<std::vector<double>> read_options(const std::string & stage, std::span<const std::string> prompts,
+                                                  std::span<const std::string> options) {
+        const double missing = std::numeric_limits<double>::quiet_NaN();
+        std::vector<std::vector<double>> scores(prompts.size() * variants_.size(),
+                                                std::vector<double>(options.size(), missing));
+        run(
+            stage, prompts.size(), options.size(),
+            [&](std::size_t prompt, std::size_t option) { return reading(prompts[prompt], options[option]); },
+            [&](std::size_t place, std::size_t option, const Response & response) {
+                if (response.finish != FinishReason::too_long) {
+                    scores[place][option] = total(response);
+                }
+            });
+        for (std::vector<double> & score : scores) {
+            if (std::any_of(score.begin(), score.end(), [](double each) { return each != each; })) {
+                score.clear();
+            }
+        }
+        return scores;
+    }
+
+    /// Runs `parts` requests for each prompt and variant, and hands out responses with their place in the results.
+    void run(const std::string & stage, std::size_t n_prompts, std::size_t parts,
+             const std::function<Request(std::size_t prompt, std::size_t part)> & make,
+             const std::function<void(std::size_t place, std::size_t part, const Response &)> & take) {
+        const std::size_t n_variants = variants_.size();
+        const std::size_t per_slice = std::max<std::size_t>(1, slice_requests / (n_variants * parts));
+        std::size_t done = 0;
+        progress_.start(stage, n_prompts * parts * n_variants, "prompts");
+        for (std::size_t first = 0; first < n_prompts; first += per_slice) {
+            const std::size_t count = std::min(per_slice, n_prompts - first);
+            std::vector<Request> base;
+            for (std::size_t prompt = first; prompt < first + count; ++prompt) {
+                for (std::size_t part = 0; part < parts; ++part) {
+                    base.push_back(make(prompt, part));
+                }
+            }
+            // Variant by variant: neighbours share a prefix only under the same intervention.
+            std::vector<Request> requests;
+            for (const EvaluationVariant & variant : variants_) {
+                for (const Request & request : base) {
+                    requests.push_back(request);
+                    requests.back().intervention = variant.intervention;
+                }
+            }
+            scheduler_.run(
+                requests,
+                [&](std::size_t index, Response && response) {
+                    const std::size_t variant = index / base.size();
+                    const std::size_t prompt = first + index % base.size() / parts;
+                    take(prompt * n_variants + variant, index % parts, response);
+                    progress_.advance(++done);
+                },
+                progress_, stop_);
+        }
+        progress_.finish();
+    }
+
+    void note_setting(const std::string & name, const std::string & value) {
+        const std::pair<std::string, std::string> setting{name, value};
+        if (std::find(settings_.begin(), settings_.end(), setting) == settings_.end()) {
+            settings_.push_back(setting);
+        }
+    }
+
+    void note_untouched(const std::string & stage) {
+        for (const EvaluationVariant & variant : variants_) {
+            if (variant.intervention == nullptr || !spares_prompts(*variant.intervention)) {
+                continue;
+            }
+            std::string note =
+                fmt::format("{}: '{}' acts on response tokens alone, and {} reads the token that follows "
+                            "the prompt, so nothing is changed; use tokens=all",
+                            stage, variant.name, stage);
+            if (std::find(notes_.begin(), notes_.end(), note) == notes_.end()) {
+                progress_.message(LogLevel::warning, note);
+                notes_.push_back(std::move(note));
+            }
+        }
+    }
+
+    std::shared_ptr<Model> model_;
+    Scheduler scheduler_;
+    std::vector<EvaluationVariant> variants_;
+    ProgressSink & progress_;
+    std::stop_token stop_;
+    std::vector<std::pair<std::string, std::string>> settings_;
+    std::vector<std::string> notes_;
+};
+
+} // namespace
+
+std::unique_ptr<Respondent> make_model_respondent(std::shared_ptr<Model> model, const SchedulerOptions & scheduler,
+                                                  std::vector<EvaluationVariant> variants, ProgressSink & progress,
+                                                  std::stop_token stop) {
+    return std::make_unique<ModelRespondent>(std::move(model), scheduler, std::move(variants), progress,
+                                             std::move(stop));
+}
+
+} // namespace valuelens

@@ -1,0 +1,132 @@
+#include "evaluate/ratings.h"
+
+#include <algorithm>
+#include <limits>
+#include <optional>
+
+#include "base/fail.h"
+#include "evaluate/option_scores.h"
+#include "evaluate/parse_answer.h"
+#include "evaluate/summarize.h"
+
+namespace valuelens {
+namespace {
+
+constexpr int answer_tokens = 24; ///< room for a letter and the longest label
+
+/// The options in an order, with what each position scores.
+struct Order {
+    std::vector<std::string> labels;
+    std::vector<double> points;
+};
+
+std::vector<Order> both_orders(const std::vector<std::string> & options) {
+    Order forward{options, {}};
+    for (std::size_t i = 0; i < options.size(); ++i) {
+        forward.points.push_back(static_cast<double>(options.size() - i));
+    }
+    Order backward = forward;
+    std::reverse(backward.labels.begin(), backward.labels.end());
+    std::reverse(backward.points.begin(), backward.points.end());
+    return {forward, backward};
+}
+
+/// Mean of what was added.
+struct Mean {
+    double sum = 0;
+    std::size_t n = 0;
+    void add(double value) {
+        sum += value;
+        ++n;
+    }
+    double value() const { return n == 0 ? std::numeric_limits<double>::quiet_NaN() : sum / static_cast<double>(n); }
+};
+
+} // namespace
+
+const char * to_string(AnswerReading reading) {
+    return reading == AnswerReading::greedy ? "greedy" : "logprobs";
+}
+
+Ratings rate(Respondent & respondent, const std::string & stage, std::size_t n_items, const AnswerScale & scale,
+             const AskItem & ask_item, AnswerReading reading) {
+    const std::vector<Order> orders = both_orders(scale.options);
+    std::vector<std::string> prompts; // item by item, so that a slice holds whole items as far as it can
+    for (std::size_t item = 0; item < n_items; ++item) {
+        for (const QuestionFrame & frame : scale.frames) {
+            for (const Order & order : orders) {
+                prompts.push_back(ask_item(item, frame, lettered_options(order.labels)));
+            }
+        }
+    }
+    const std::size_t per_item = scale.frames.size() * orders.size();
+    const std::size_t n_variants = respondent.variants().size();
+
+    std::vector<std::vector<Mean>> ratings(n_items, std::vector<Mean>(n_variants));
+    std::vector<std::vector<Mean>> masses = ratings;
+    std::vector<bool> too_long(n_items, false);
+    Ratings result;
+    result.unparsable.assign(n_variants, 0);
+    result.unrated.assign(n_variants, 0);
+    if (reading == AnswerReading::logprobs) {
+        std::vector<std::string> letters;
+        for (std::size_t i = 0; i < scale.options.size(); ++i) {
+            letters.emplace_back(1, static_cast<char>('A' + i));
+        }
+        const std::vector<std::vector<double>> scored = respondent.score(stage, prompts, letters);
+        for (std::size_t i = 0; i < scored.size(); ++i) {
+            const std::size_t prompt = i / n_variants;
+            const std::size_t item = prompt / per_item;
+            if (scored[i].empty()) {
+                too_long[item] = true;
+                continue;
+            }
+            const OptionScores options = option_scores(scored[i]);
+            ratings[item][i % n_variants].add(
+                expected_score(options.probabilities, orders[prompt % orders.size()].points));
+            masses[item][i % n_variants].add(options.mass);
+        }
+    } else {
+        const auto answers = respondent.answer(stage, prompts, answer_tokens);
+        for (std::size_t i = 0; i < answers.size(); ++i) {
+            const std::size_t prompt = i / n_variants;
+            const std::size_t item = prompt / per_item;
+            if (!answers[i]) {
+                too_long[item] = true;
+                continue;
+            }
+            const Order & order = orders[prompt % orders.size()];
+            if (const auto option = parse_answer(*answers[i], order.labels)) {
+                ratings[item][i % n_variants].add(order.points[*option]);
+            } else {
+                ++result.unparsable[i % n_variants];
+            }
+        }
+    }
+
+    // An item that was not asked in all its ways would weigh the frames and orders unevenly.
+    for (std::size_t item = 0; item < n_items; ++item) {
+        std::vector<double> & rating = result.rating.emplace_back();
+        std::vector<double> & mass = result.mass.emplace_back();
+        for (std::size_t variant = 0; variant < n_variants; ++variant) {
+            rating.push_back(too_long[item] ? Mean{}.value() : ratings[item][variant].value());
+            mass.push_back(too_long[item] ? Mean{}.value() : masses[item][variant].value());
+            result.unrated[variant] += !too_long[item] && ratings[item][variant].n == 0 ? 1 : 0;
+        }
+        result.too_long += too_long[item] ? 1 : 0;
+    }
+    return result;
+}
+
+void note_ratings(Evaluation & evaluation, const Ratings & ratings, const AnswerScale & scale, AnswerReading reading) {
+    evaluation.settings.emplace_back("parse", to_string(reading));
+    evaluation.settings.emplace_back("frames", fmt::format("{}", scale.frames.size()));
+    evaluation.settings.emplace_back("option_orders", "2");
+    note_drop(evaluation, "too_long", "items", ratings.too_long);
+    for (std::size_t variant = 0; variant < evaluation.variants.size(); ++variant) {
+        note_drop(evaluation, "unparsable", "answers", ratings.unparsable[variant], evaluation.variants[variant].name);
+        note_drop(evaluation, "no_answer_parsed", "items", ratings.unrated[variant], evaluation.variants[variant].name);
+    }
+}
+
+} // namespace valuelens

@@ -1,0 +1,61 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "valuelens/evaluation.h"
+
+namespace valuelens {
+
+/// A text as the reply to another.
+struct Passage {
+    std::string user;
+    std::string reply;
+};
+
+/// How likely a passage's reply is.
+struct PassageScore {
+    double logprob = 0;     ///< natural log, of the whole reply
+    std::size_t tokens = 0; ///< of the reply; 0: not read, it does not fit the context
+};
+
+/// Who answers an evaluation: a model, under each of the variants. Results stand in the order of the prompts, for each
+/// prompt all variants: [prompt * variants + variant]. A prompt that does not fit the context has no result. `stage`
+/// names the work for the progress.
+///
+/// All functions throw Error(interrupted) on a stop request.
+class Respondent {
+public:
+    virtual ~Respondent() = default;
+
+    virtual const std::vector<EvaluationVariant> & variants() const = 0;
+
+    /// Natural-log probability of each of `options` as the answer. Empty: the prompt does not fit.
+    virtual std::vector<std::vector<double>> score(const std::string & stage, std::span<const std::string> prompts,
+                                                   std::span<const std::string> options) = 0;
+
+    /// Greedy answers of at most `max_tokens`. Nothing: the prompt does not fit.
+    virtual std::vector<std::optional<std::string>> answer(const std::string & stage,
+                                                           std::span<const std::string> prompts, int max_tokens) = 0;
+
+    /// Log-probability of replies.
+    virtual std::vector<PassageScore> read(const std::string & stage, std::span<const Passage> passages) = 0;
+
+    /// Puts what the respondent knows of itself into a result: model, settings of how it was asked, notes.
+    virtual void describe(Evaluation & evaluation) const = 0;
+};
+
+/// A model behind a scheduler. Each prompt is the user's turn under an explicit empty system message; a model without
+/// chat template reads it as plain text (with a line break after it unless it ends in a colon). Prompts are scheduled
+/// in fixed slices, each with all its variants.
+std::unique_ptr<Respondent> make_model_respondent(std::shared_ptr<Model> model, const SchedulerOptions & scheduler,
+                                                  std::vector<EvaluationVariant> variants, ProgressSink & progress,
+                                                  std::stop_token stop);
+
+} // namespace valuelens

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "evaluate/respondent.h"
+
+namespace valuelens {
+
+/// A result with what all evaluations share: name, variants, options, the tool's version.
+Evaluation start_evaluation(const std::string & name, const std::string & group_kind, const Respondent & respondent,
+                            const EvaluationOptions & options);
+
+/// Notes the user's input in the settings: its name, and of a file (not a folder) its SHA-256. Nothing for an empty
+/// path.
+void note_input(Evaluation & evaluation, const std::filesystem::path & input);
+
+/// Adds what the respondent says of itself, and summarizes. Throws Error(bad_input) that names the drops where no item
+/// has a score under the first variant.
+void finish_evaluation(Evaluation & evaluation, const Respondent & respondent, const std::vector<std::string> & groups);
+
+/// The probability that a model answers with an option at all; quantity "option_mass".
+EvaluationMeasure option_mass_measure();
+
+std::vector<std::string> concept_ids(const ConceptSet & concepts);
+
+} // namespace valuelens

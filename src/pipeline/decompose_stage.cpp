@@ -1,0 +1,62 @@
+#include "base/fail.h"
+#include "base/file.h"
+#include "base/hash.h"
+#include "contrast/stored_activations.h"
+#include "decompose/decompose.h"
+#include "generate/generate.h"
+#include "pipeline/run_context.h"
+#include "pipeline/run_setup.h"
+
+namespace valuelens {
+
+namespace {
+
+DecomposeOptions decompose_options(const RunConfig & config) {
+    DecomposeOptions options;
+    options.normalize = config.normalize;
+    options.bootstraps = static_cast<std::size_t>(config.bootstraps);
+    options.confidence = config.confidence;
+    options.permutations = static_cast<std::size_t>(config.permutations);
+    options.null_draws = static_cast<std::size_t>(config.null_draws);
+    options.seed = static_cast<std::uint64_t>(config.seed);
+    options.threads = static_cast<unsigned>(config.threads);
+    return options;
+}
+
+} // namespace
+
+void decompose_stage(RunContext & run) {
+    const std::string folder = run.folder.string();
+    const std::filesystem::path vectors = run.folder / "vectors.safetensors";
+    if (!has_derived_file(run.db, run.folder, "vectors.safetensors")) {
+        fail(ErrorKind::usage, "{}: has no vectors yet; run `valuelens vectors --run {}` first", folder, folder);
+    }
+    const DecomposeOptions options = decompose_options(run.config);
+    Sha256 hash;
+    hash.update(sha256_file(vectors));
+    hash.update(fmt::format("{} {} {} {} {} {} {}", VALUELENS_VERSION, options.normalize, options.bootstraps,
+                            options.confidence, options.permutations, options.null_draws, options.seed));
+    DerivedFile output(run, "axes.safetensors", hash.hex());
+    if (output.is_current() && std::filesystem::exists(run.folder / "geometry.json")) {
+        run.progress.message(LogLevel::info, "decompose: done before");
+        return;
+    }
+    const ValueVectorSet set = read_value_vectors(vectors);
+    AxisSet axes;
+    if (run.config.activations == "none") {
+        axes = decompose_vectors(set, run.inputs.concepts, options, nullptr, run.progress, run.stop);
+    } else {
+        const ActivationReader reader(shard_paths(run.db, run.folder));
+        const std::string labels_name = (run.folder / database_file).string();
+        const JoinedLabels joined =
+            join_labels(reader, decided_labels(run.db), set.values, labels_name, (run.folder / "activations").string());
+        const StoredActivationSource activations(reader);
+        const ResponseSource source{activations, joined.responses, (run.folder / "activations").string()};
+        axes = decompose_vectors(set, run.inputs.concepts, options, &source, run.progress, run.stop);
+    }
+    write_file(run.folder / "geometry.json", geometry_json(set) + "\n");
+    write_axes(output.path(), axes);
+    output.record();
+}
+
+} // namespace valuelens

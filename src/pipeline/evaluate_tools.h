@@ -1,0 +1,32 @@
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "valuelens/evaluation.h"
+
+namespace valuelens {
+
+/// What `eval` is asked for, beside the evaluation's own input.
+struct EvaluateRequest {
+    ModelOptions model; ///< resolved
+    SchedulerOptions scheduler;
+    std::vector<std::string> steer;         ///< as --steer
+    std::vector<std::string> scale_neurons; ///< as --scale-neurons
+    EvaluationOptions options;
+    std::filesystem::path output;
+};
+
+/// Evaluates a model, and the same model under the intervention where one is asked for, and writes the result. All that
+/// can be wrong with the files is said before the model is loaded. Throws as load_intervention(), evaluate() and
+/// write_evaluation() do.
+Evaluation evaluate_to_file(const EvaluationTask & task, const EvaluateRequest & request, ProgressSink & progress,
+                            std::stop_token stop);
+
+/// The concept set of a file, Schwartz's ten values without one.
+ConceptSet concepts_or_default(const std::filesystem::path & file);
+
+} // namespace valuelens

@@ -1,0 +1,240 @@
+#include "pipeline/inspect_file.h"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <fstream>
+#include <map>
+
+#include "base/fail.h"
+#include "base/file.h"
+#include "store/provenance.h"
+#include "store/safetensors.h"
+#include "valuelens/model.h"
+#include "valuelens/run.h"
+
+namespace valuelens {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+namespace {
+
+bool has_entry(const SafetensorsFile & file, const char * key) {
+    return file.metadata().count(key) != 0;
+}
+
+FileKind safetensors_kind(const SafetensorsFile & file) {
+    if (has_entry(file, "probe")) {
+        return FileKind::probe;
+    }
+    if (has_entry(file, "counts")) {
+        return FileKind::slice_sums;
+    }
+    if (has_entry(file, "ids")) {
+        return FileKind::activations;
+    }
+    const std::vector<std::string> names = file.names();
+    const auto any_ends_with = [&](const char * ending) {
+        return std::any_of(names.begin(), names.end(),
+                           [&](const std::string & name) { return name.ends_with(ending); });
+    };
+    if (any_ends_with("/shared") && any_ends_with("/singular_values")) {
+        return FileKind::axes;
+    }
+    return any_ends_with("/intrinsic") || any_ends_with("/prompted") ? FileKind::vectors : FileKind::tensors;
+}
+
+/// The short entries of the metadata; lists of ids and statistics are told by their length.
+void add_metadata(const SafetensorsFile & file, FileInspection & result) {
+    constexpr std::size_t longest = 120;
+    static const std::vector<std::string> of_provenance{"model_name", "model_hash", "location", "layer_convention",
+                                                        "tool_version"};
+    for (const auto & [key, value] : file.metadata()) {
+        if (result.provenance && std::find(of_provenance.begin(), of_provenance.end(), key) != of_provenance.end()) {
+            continue;
+        }
+        if (key == "ids") {
+            const json ids = json::parse(value, nullptr, false);
+            result.facts.emplace_back("responses", std::to_string(ids.is_array() ? ids.size() : 0));
+        } else if (value.size() <= longest) {
+            result.facts.emplace_back(key, value);
+        } else {
+            result.facts.emplace_back(key, fmt::format("{} characters", value.size()));
+        }
+    }
+}
+
+FileInspection inspect_safetensors(const fs::path & path) {
+    const SafetensorsFile file(path);
+    FileInspection result;
+    result.kind = safetensors_kind(file);
+    if (has_entry(file, "model_hash")) {
+        result.provenance = provenance_from_metadata(file.metadata(), path);
+    }
+    add_metadata(file, result);
+    for (const std::string & name : file.names()) {
+        const TensorView & tensor = file.find(name);
+        result.tensors.push_back({name, to_string(tensor.dtype), tensor.shape});
+    }
+    return result;
+}
+
+FileInspection inspect_model(const fs::path & path) {
+    const ModelInfo info = read_model_info(path.string());
+    FileInspection result;
+    result.kind = FileKind::model;
+    result.facts = {{"name", info.name},
+                    {"description", info.description},
+                    {"identity", info.identity},
+                    {"blocks", std::to_string(info.n_layer)},
+                    {"n_embd", std::to_string(info.n_embd)},
+                    {"n_ff", std::to_string(info.n_ff)},
+                    {"experts", std::to_string(info.n_expert)},
+                    {"vocabulary", std::to_string(info.n_vocab)},
+                    {"trained context", std::to_string(info.n_ctx_train)},
+                    {"chat template", info.has_chat_template ? "yes" : "no"}};
+    return result;
+}
+
+std::string json_text(const json & value) {
+    return value.is_string() ? value.get<std::string>() : value.dump();
+}
+
+/// Top-level numbers and words; what is nested is told by its size.
+void add_json_facts(const json & object, FileInspection & result) {
+    constexpr std::size_t longest = 120;
+    for (const auto & [key, value] : object.items()) {
+        const std::string text = json_text(value);
+        result.facts.emplace_back(
+            key, value.is_structured() && text.size() > longest ? fmt::format("{} entries", value.size()) : text);
+    }
+}
+
+FileInspection inspect_json(const fs::path & path) {
+    const json object = json::parse(read_file(path), nullptr, false);
+    if (!object.is_object()) {
+        fail(ErrorKind::bad_input, "{}: is not a JSON object", path.string());
+    }
+    FileInspection result;
+    result.kind = FileKind::json;
+    add_json_facts(object, result);
+    return result;
+}
+
+FileInspection inspect_neurons(const fs::path & path) {
+    const std::string text = read_file(path);
+    FileInspection result;
+    result.kind = FileKind::neurons;
+    std::map<std::string, std::map<std::string, std::size_t>> counts; // value, category
+    std::size_t rows = 0;
+    std::size_t begin = text.find('\n');
+    while (begin != std::string::npos && begin + 1 < text.size()) {
+        const std::size_t end = std::min(text.find('\n', begin + 1), text.size());
+        const std::string line = text.substr(begin + 1, end - begin - 1);
+        if (!line.empty()) {
+            ++rows;
+            ++counts[line.substr(0, line.find(','))][line.substr(line.rfind(',') + 1)];
+        }
+        begin = end == text.size() ? std::string::npos : end;
+    }
+    result.facts.emplace_back("neurons", std::to_string(rows));
+    for (const auto & [value, categories] : counts) {
+        std::vector<std::string> parts;
+        for (const auto & [category, n] : categories) {
+            parts.push_back(fmt::format("{} {}", n, category));
+        }
+        result.facts.emplace_back(value, fmt::format("{}", fmt::join(parts, ", ")));
+    }
+    fs::path beside = path;
+    beside.replace_extension(".json");
+    if (fs::exists(beside)) {
+        const json companion = json::parse(read_file(beside), nullptr, false);
+        if (companion.is_object() && companion.contains("model_hash")) {
+            result.provenance = Provenance{companion.value("model_name", ""), companion.value("model_hash", ""),
+                                           companion.value("location", ""), companion.value("layer_convention", ""),
+                                           companion.value("tool_version", "")};
+        }
+        result.facts.emplace_back("companion", beside.string());
+    }
+    return result;
+}
+
+FileInspection inspect_run(const fs::path & folder) {
+    const RunStatus status = run_status(folder);
+    FileInspection result;
+    result.kind = FileKind::run;
+    result.facts = {{"model", status.model},
+                    {"judge", status.judge},
+                    {"slices", fmt::format("{} of {} generated, {} judged", status.slices_generated,
+                                           status.slices_planned, status.slices_judged)},
+                    {"responses", fmt::format("{} intrinsic, {} prompted", status.intrinsic, status.prompted)},
+                    {"labels", fmt::format("{} express, {} do not, {} undecided, {} without opinion", status.expressing,
+                                           status.not_expressing, status.undecided, status.no_opinion)},
+                    {"next", status.next}};
+    return result;
+}
+
+} // namespace
+
+const char * to_string(FileKind kind) {
+    switch (kind) {
+    case FileKind::activations:
+        return "activations";
+    case FileKind::slice_sums:
+        return "sums of a slice";
+    case FileKind::vectors:
+        return "value vectors";
+    case FileKind::axes:
+        return "axes";
+    case FileKind::probe:
+        return "judge probe";
+    case FileKind::tensors:
+        return "tensors";
+    case FileKind::neurons:
+        return "neurons";
+    case FileKind::json:
+        return "results";
+    case FileKind::model:
+        return "model";
+    case FileKind::run:
+        return "run";
+    }
+    return "";
+}
+
+FileInspection inspect_file(const fs::path & path) {
+    if (!fs::exists(path)) {
+        fail(ErrorKind::bad_input, "{}: cannot be read (there is no such file)", path.string());
+    }
+    if (fs::is_directory(path)) {
+        return inspect_run(path);
+    }
+    if (path.filename() == "run.sqlite") {
+        return inspect_run(path.has_parent_path() ? path.parent_path() : fs::path("."));
+    }
+    std::string head(64, '\0');
+    std::ifstream stream(path, std::ios::binary);
+    stream.read(head.data(), static_cast<std::streamsize>(head.size()));
+    if (stream.bad() || !stream.is_open()) {
+        fail(ErrorKind::bad_input, "{}: cannot be read", path.string());
+    }
+    FileInspection result;
+    if (head.starts_with("GGUF")) {
+        result = inspect_model(path);
+    } else if (path.extension() == ".safetensors") {
+        result = inspect_safetensors(path);
+    } else if (head.starts_with("value,layer,expert,neuron")) {
+        result = inspect_neurons(path);
+    } else if (path.extension() == ".json") {
+        result = inspect_json(path);
+    } else {
+        fail(ErrorKind::bad_input,
+             "{}: is none of a run's folder, a safetensors file, a GGUF model, neurons.csv, or a JSON file of results",
+             path.string());
+    }
+    result.bytes = fs::file_size(path);
+    return result;
+}
+
+} // namespace valuelens

@@ -1,0 +1,114 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "cli/program.h"
+#include "store/activations.h"
+#include "valuelens/vectors.h"
+
+namespace valuelens {
+namespace {
+
+using test::ProgramResult;
+using test::run_program;
+using testing::AllOf;
+using testing::HasSubstr;
+
+Provenance toy_provenance() {
+    return {"toy", std::string(64, 'a'), "resid_post", "0-based block output", "test"};
+}
+
+class Inspect : public testing::Test {
+protected:
+    nlohmann::json inspect(const std::filesystem::path & file) const {
+        const ProgramResult result = run_program({"inspect", file.string(), "--json"});
+        EXPECT_EQ(result.exit_code, 0) << result.err;
+        return nlohmann::json::parse(result.out, nullptr, false);
+    }
+
+    void expect_refused(const std::filesystem::path & file, const std::vector<std::string> & words) const {
+        const ProgramResult result = run_program({"inspect", file.string()});
+        EXPECT_EQ(result.exit_code, 3) << result.err;
+        for (const std::string & word : words) {
+            EXPECT_THAT(result.last_error_line(), HasSubstr(word));
+        }
+    }
+
+    TempFolder folder;
+};
+
+TEST_F(Inspect, ActivationsShowTheirShapesAndModel) {
+    ActivationWriter writer(folder / "acts.safetensors", {2, 3, 0, 0}, toy_provenance(), ActivationFormat::f32,
+                            {"a", "b"});
+    for (std::size_t i = 0; i < 2; ++i) {
+        writer.write(i, std::vector<float>(6, 1.0f));
+    }
+    writer.commit();
+    const auto json = inspect(folder / "acts.safetensors");
+    EXPECT_EQ(json["kind"], "activations");
+    EXPECT_EQ(json["provenance"]["model_name"], "toy");
+    EXPECT_EQ(json["facts"]["responses"], "2");
+    ASSERT_EQ(json["tensors"].size(), 1u);
+    EXPECT_EQ(json["tensors"][0]["name"], "resid_post");
+    EXPECT_EQ(json["tensors"][0]["shape"], (std::vector<int>{2, 2, 3}));
+    const ProgramResult text = run_program({"inspect", (folder / "acts.safetensors").string()});
+    EXPECT_THAT(text.out, AllOf(HasSubstr("model toy (aaaaaaaaaaaa)"), HasSubstr("[2, 2, 3]"), HasSubstr("F32")));
+}
+
+TEST_F(Inspect, VectorsShowTheirHeadlineNumbers) {
+    ValueVectorSet set;
+    set.provenance = toy_provenance();
+    set.n_layer = 1;
+    set.n_embd = 2;
+    set.values = {"care"};
+    set.resid_norm = {1};
+    for (const Condition condition : {Condition::intrinsic, Condition::prompted}) {
+        ValueVector vector;
+        vector.value = "care";
+        vector.condition = condition;
+        vector.n_expressing = 11;
+        vector.n_not_expressing = 12;
+        vector.vector = {3, 4};
+        vector.norm = {{5, 4, 6}};
+        vector.split_half_cosine = {0.5};
+        vector.auroc = {{0.75, 0.6, 0.9}};
+        set.vectors.push_back(vector);
+    }
+    set.condition_cosine = {{1, 1, 1}};
+    write_value_vectors(folder / "v.safetensors", set);
+    const auto json = inspect(folder / "v.safetensors");
+    EXPECT_EQ(json["kind"], "value vectors");
+    EXPECT_EQ(json["statistics"]["vectors"][0]["n_expressing"], 11);
+    const ProgramResult text = run_program({"inspect", (folder / "v.safetensors").string()});
+    EXPECT_THAT(text.out, AllOf(HasSubstr("care/intrinsic"), HasSubstr("11 express"), HasSubstr("AUROC 0.750")));
+}
+
+TEST_F(Inspect, ATableOfNeuronsIsCounted) {
+    write_file(folder / "neurons.csv",
+               "value,layer,expert,neuron,norm,angle_shared,angle_intrinsic,angle_prompted,category\n"
+               "care,0,,1,2.0,1.0,89.0,91.0,shared\ncare,0,,2,2.0,60.0,45.0,120.0,none\n"
+               "power,1,,3,1.5,2.0,88.0,92.0,shared\n");
+    write_file(folder / "neurons.json", "{\"model_name\": \"toy\", \"model_hash\": \"abc\"}");
+    const auto json = inspect(folder / "neurons.csv");
+    EXPECT_EQ(json["kind"], "neurons");
+    EXPECT_EQ(json["facts"]["neurons"], "3");
+    EXPECT_EQ(json["facts"]["care"], "1 none, 1 shared");
+    EXPECT_EQ(json["provenance"]["model_hash"], "abc");
+}
+
+TEST_F(Inspect, OtherFilesAreRefusedInOneSentence) {
+    expect_refused(folder / "none.safetensors", {"none.safetensors", "no such file"});
+    write_file(folder / "broken.safetensors", "not one");
+    expect_refused(folder / "broken.safetensors", {"broken.safetensors"});
+    write_file(folder / "notes.txt", "hello");
+    expect_refused(folder / "notes.txt", {"notes.txt", "safetensors", "GGUF"});
+    write_file(folder / "list.json", "[1, 2]");
+    expect_refused(folder / "list.json", {"list.json", "JSON object"});
+    write_file(folder / "empty.safetensors", "");
+    expect_refused(folder / "empty.safetensors", {"empty.safetensors"});
+    expect_refused(folder.path(), {"is not a run"});
+}
+
+} // namespace
+} // namespace valuelens

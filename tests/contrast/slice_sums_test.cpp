@@ -1,0 +1,62 @@
+#include "contrast/slice_sums.h"
+
+#include <gtest/gtest.h>
+
+#include <limits>
+
+#include "base/file.h"
+#include "support/expect_error.h"
+#include "support/temp_folder.h"
+
+namespace valuelens {
+namespace {
+
+Provenance toy_provenance() {
+    return {"toy", std::string(64, 'a'), "resid_post", "0-based block output", "test"};
+}
+
+TEST(SliceSums, ComeBackFromTheirFile) {
+    const TempFolder folder;
+    SliceSums sums(2, 3);
+    const std::vector<float> first{1, 2, 2, 0, 3, 4};
+    const std::vector<float> second{0, 0, 1, 0, 0, 2};
+    sums.add_response("r0", first);
+    sums.add_response("r1", second);
+    sums.add_label("care", Condition::intrinsic, true, first);
+    sums.add_label("care", Condition::intrinsic, true, second);
+    sums.add_label("care", Condition::prompted, false, second);
+    sums.write(folder / "sums.safetensors", toy_provenance());
+
+    Provenance provenance;
+    const SliceSums back = SliceSums::read(folder / "sums.safetensors", provenance);
+    EXPECT_EQ(provenance.model_hash, std::string(64, 'a'));
+    EXPECT_EQ(back.n_layer(), 2u);
+    EXPECT_EQ(back.n_embd(), 3u);
+    EXPECT_EQ(back.n_responses(), 2u);
+    EXPECT_EQ(back.resid_norm_sum(), (std::vector<double>{3 + 1, 5 + 2}));
+    ASSERT_EQ(back.cells().size(), 2u);
+    const SliceSums::Cell & intrinsic = back.cells().at({"care", Condition::intrinsic});
+    EXPECT_EQ(intrinsic.count[0], 0u);
+    EXPECT_EQ(intrinsic.count[1], 2u);
+    EXPECT_EQ(intrinsic.sum[1], (std::vector<float>{1, 2, 3, 0, 3, 6}));
+    EXPECT_TRUE(intrinsic.sum[0].empty());
+    EXPECT_EQ(back.cells().at({"care", Condition::prompted}).sum[0], second);
+}
+
+TEST(SliceSums, ANumberThatIsNotFiniteNamesItsResponse) {
+    SliceSums sums(1, 2);
+    expect_error(ErrorKind::bad_input, {"r7", "layer 0", "not finite"}, [&] {
+        sums.add_response("r7", std::vector<float>{1, std::numeric_limits<float>::infinity()});
+    });
+}
+
+TEST(SliceSums, AnotherFileIsRefused) {
+    const TempFolder folder;
+    write_file(folder / "no.safetensors", "not safetensors");
+    Provenance provenance;
+    expect_error(ErrorKind::bad_input, {"no.safetensors"},
+                 [&] { SliceSums::read(folder / "no.safetensors", provenance); });
+}
+
+} // namespace
+} // namespace valuelens

@@ -1,0 +1,101 @@
+#include "evaluate/ratings.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "evaluate/fake_respondent.h"
+
+namespace valuelens {
+namespace {
+
+using test::FakeRespondent;
+using test::letter_of;
+using test::sure_of;
+
+const AnswerScale scale = {{"yes", "perhaps", "no"},
+                           {{"f1", "{item}?\n{options}\none"}, {"f2", "{item}!\n{options}\ntwo"}}};
+
+std::string ask_number(std::size_t item, const QuestionFrame & frame, const std::string & options) {
+    return ask(frame, "item " + std::to_string(item), options);
+}
+
+Ratings rate_two(FakeRespondent & respondent, AnswerReading reading) {
+    return rate(respondent, "test", 2, scale, ask_number, reading);
+}
+
+TEST(Ratings, EachItemIsAskedInEveryFrameAndBothOrders) {
+    FakeRespondent respondent;
+    respondent.on_score = [](const std::string &, std::size_t n, std::size_t) {
+        return std::vector<double>(n, -2.0);
+    };
+    rate_two(respondent, AnswerReading::logprobs);
+    ASSERT_EQ(respondent.prompts.size(), 8u);
+    EXPECT_EQ(respondent.prompts[0], "item 0?\nA. yes\nB. perhaps\nC. no\none");
+    EXPECT_EQ(respondent.prompts[1], "item 0?\nA. no\nB. perhaps\nC. yes\none");
+    EXPECT_EQ(respondent.prompts[2], "item 0!\nA. yes\nB. perhaps\nC. no\ntwo");
+    EXPECT_THAT(respondent.options, testing::ElementsAre("A", "B", "C"));
+}
+
+TEST(Ratings, FollowTheLabelNotTheLetter) {
+    FakeRespondent respondent;
+    respondent.on_score = [](const std::string & prompt, std::size_t n, std::size_t variant) {
+        return sure_of(letter_of(prompt, variant == 0 ? "yes" : "no"), n);
+    };
+    const Ratings ratings = rate_two(respondent, AnswerReading::logprobs);
+    EXPECT_NEAR(ratings.rating[0][0], 3, 1e-9);
+    EXPECT_NEAR(ratings.rating[0][1], 1, 1e-9);
+    EXPECT_NEAR(ratings.mass[1][0], 1, 1e-9);
+}
+
+TEST(Ratings, APreferenceForALetterCancelsOut) {
+    FakeRespondent respondent;
+    respondent.on_score = [](const std::string &, std::size_t, std::size_t) {
+        return std::vector<double>{std::log(0.4), std::log(0.1), std::log(0.1)};
+    };
+    const Ratings ratings = rate_two(respondent, AnswerReading::logprobs);
+    EXPECT_NEAR(ratings.rating[0][0], 2, 1e-12);
+    EXPECT_NEAR(ratings.mass[0][0], 0.6, 1e-12);
+}
+
+TEST(Ratings, ExpectedScoreByHand) {
+    FakeRespondent respondent;
+    respondent.on_score = [](const std::string & prompt, std::size_t, std::size_t) {
+        std::vector<double> logprobs(3);
+        logprobs[letter_of(prompt, "yes")] = std::log(0.25);
+        logprobs[letter_of(prompt, "perhaps")] = std::log(0.125);
+        logprobs[letter_of(prompt, "no")] = std::log(0.125);
+        return logprobs;
+    };
+    EXPECT_NEAR(rate_two(respondent, AnswerReading::logprobs).rating[1][1], 0.5 * 3 + 0.25 * 2 + 0.25 * 1, 1e-12);
+}
+
+TEST(Ratings, AnItemWithAPromptThatDoesNotFitIsDroppedAndCounted) {
+    FakeRespondent respondent;
+    respondent.on_score = [](const std::string & prompt, std::size_t n, std::size_t) {
+        return prompt.starts_with("item 1!") ? std::vector<double>() : sure_of(0, n);
+    };
+    const Ratings ratings = rate_two(respondent, AnswerReading::logprobs);
+    EXPECT_EQ(ratings.too_long, 1u);
+    EXPECT_TRUE(std::isnan(ratings.rating[1][0]));
+    EXPECT_FALSE(std::isnan(ratings.rating[0][0]));
+}
+
+TEST(Ratings, GreedyAnswersAreParsedAndTheRestCounted) {
+    FakeRespondent respondent;
+    respondent.on_answer = [](const std::string & prompt, std::size_t variant) -> std::optional<std::string> {
+        if (variant == 1 && prompt.starts_with("item 0")) {
+            return "I cannot say.";
+        }
+        return prompt.ends_with("two") ? "hm" : "It is perhaps so";
+    };
+    const Ratings ratings = rate_two(respondent, AnswerReading::greedy);
+    EXPECT_EQ(ratings.rating[0][0], 2);
+    EXPECT_TRUE(std::isnan(ratings.rating[0][1]));
+    EXPECT_THAT(ratings.unparsable, testing::ElementsAre(4u, 6u));
+    EXPECT_THAT(ratings.unrated, testing::ElementsAre(0u, 1u));
+}
+
+} // namespace
+} // namespace valuelens
