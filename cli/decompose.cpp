@@ -68,6 +68,7 @@ Outcome run_stage(const DecomposeCommandOptions & given, const CLI::App & comman
         put("--confidence", given.decompose.confidence, config.confidence);
         put("--null-draws", given.decompose.null_draws, config.null_draws);
         put("--permutations", given.decompose.permutations, config.permutations);
+        put("--layers", given.layers, config.decompose_layers);
         put("--threads", given.threads.value_or(0), config.threads);
         put("--seed", given.seed.value_or(0), config.seed);
     };
@@ -143,7 +144,6 @@ void setup_decompose(CLI::App & app, Context & context) {
         ->excludes(run)
         ->type_name("FILE");
     command->add_option("--layers", options->layers, "Layers of the headline numbers (the middle half of the model)")
-        ->excludes(run)
         ->type_name("A-B");
     command
         ->add_option("--bootstraps", decompose.bootstraps,

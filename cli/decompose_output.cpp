@@ -99,6 +99,7 @@ std::string compliance_text(const AxisSet & set) {
 /// The prompted axes are the intrinsic ones turned around: their circle is the same.
 std::string circle_text(const AxisSet & set) {
     std::string text;
+    bool titled = false;
     for (const Circle & circle : set.circles) {
         if (circle.kind == AxisKind::prompted) {
             continue;
@@ -114,16 +115,40 @@ std::string circle_text(const AxisSet & set) {
                                     cell(fit.r_squared), cell(fit.null), cell(fit.p));
             }
         };
-        if (text.empty()) {
-            text = fmt::format(
+        if (!titled) {
+            titled = true;
+            text += fmt::format(
                 "{:<36} {:<22} {:<22} p\n",
                 fmt::format("circle, axes averaged over {}-{}", set.options.first_layer, set.options.last_layer), "R2",
                 "chance");
         }
         line("stated angles", circle.range.even);
         line("shared wedges", circle.range.wedges);
+        text += fmt::format("  {} axes: two components hold {:.0f} % of the variance\n", name,
+                            100 * (circle.range.explained_1 + circle.range.explained_2));
     }
     return text;
+}
+
+/// Who is nearest to and furthest from whom, beside what the theory says.
+std::string neighbour_table(const AxisSet & set) {
+    for (const Circle & circle : set.circles) {
+        if (circle.kind != AxisKind::shared || !circle.range.undefined.empty()) {
+            continue;
+        }
+        const auto name = [&](std::size_t place) -> const std::string & {
+            return set.values[circle.used[place]];
+        };
+        std::string text = fmt::format("{:<16} {:<16} {:<16} {:<16} {}\n", "shared axis of", "nearest", "in theory",
+                                       "opposite", "in theory");
+        for (std::size_t i = 0; i < circle.used.size(); ++i) {
+            text += fmt::format("{:<16} {:<16} {:<16} {:<16} {}\n", name(i), name(circle.range.nearest[i]),
+                                name(circle.theoretical_nearest[i]), name(circle.range.opposite[i]),
+                                name(circle.theoretical_opposite[i]));
+        }
+        return text;
+    }
+    return {};
 }
 
 nlohmann::ordered_json headline_json(const AxisSet & set) {
@@ -154,6 +179,9 @@ Outcome axes_outcome(const AxisSet & set, const std::string & output) {
     if (const std::string circles = circle_text(set); !circles.empty()) {
         text += "\n" + circles;
     }
+    if (const std::string neighbours = neighbour_table(set); !neighbours.empty()) {
+        text += "\n" + neighbours;
+    }
     text += "\n";
     for (const std::string & note : set.notes) {
         text += note + "\n";
@@ -161,8 +189,13 @@ Outcome axes_outcome(const AxisSet & set, const std::string & output) {
     const bool any_interval = std::any_of(set.axes.begin(), set.axes.end(), [&](const ValueAxes & axes) {
         return axes.problem.empty() && !std::isnan(axes.layers[middle_layer(set)].cosine.low);
     });
-    text += any_interval ? fmt::format("[{:g} % intervals]\n", 100 * set.options.confidence)
-                         : "no intervals and stabilities of the axes: give --activations and --labels\n";
+    text += any_interval
+                ? fmt::format("[{:g} % intervals: spread over resampled queries. Resampling adds noise once "
+                              "more, so cosines and shares lean low and sigma ratios high, beside the estimate "
+                              "where responses are few]\n",
+                              100 * set.options.confidence)
+                : "no intervals and stabilities of the axes: they take resamples of the responses behind the "
+                  "vectors (--activations and --labels, or a run that keeps activations)\n";
     return {std::move(json), text + output};
 }
 

@@ -3,6 +3,7 @@
 #include "base/fail.h"
 #include "cli/command.h"
 #include "cli/decompose_output.h"
+#include "cli/inspect_output.h"
 #include "cli/vectors_output.h"
 #include "pipeline/inspect_file.h"
 
@@ -26,7 +27,9 @@ std::string shape_text(const std::vector<std::size_t> & shape) {
     return fmt::format("[{}]", fmt::join(shape, ", "));
 }
 
-Outcome run_inspect(const std::string & file) {
+} // namespace
+
+Outcome inspection_outcome(const std::string & file) {
     const FileInspection found = inspect_file(file);
     Outcome numbers = headline(found, file);
     nlohmann::ordered_json json = {{"file", file}, {"kind", to_string(found.kind)}, {"bytes", found.bytes}};
@@ -63,13 +66,13 @@ Outcome run_inspect(const std::string & file) {
     return {std::move(json), std::move(text)};
 }
 
-} // namespace
-
 void setup_inspect(CLI::App & app, Context & context) {
     auto file = std::make_shared<std::string>();
-    CLI::App * command = add_command(app, context, "inspect", "What a file of valuelens, a run or a model holds",
-                                     "valuelens inspect vectors.safetensors", [file] { return run_inspect(*file); });
-    command->add_option("file", *file, "A run's folder, safetensors, GGUF, neurons.csv, or JSON of results")
+    CLI::App * command =
+        add_command(app, context, "inspect", "What a file of valuelens, a run or a model holds",
+                    "valuelens inspect vectors.safetensors", [file] { return inspection_outcome(*file); });
+    command
+        ->add_option("file", *file, "A run's or PEFT folder, safetensors, npz, GGUF, neurons.csv, or JSON of results")
         ->required()
         ->type_name("FILE");
 }

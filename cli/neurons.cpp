@@ -1,11 +1,13 @@
 #include "valuelens/neurons.h"
 
+#include <filesystem>
 #include <memory>
 #include <type_traits>
 
 #include "base/fail.h"
 #include "base/file.h"
 #include "cli/command.h"
+#include "cli/inspect_output.h"
 #include "cli/neurons_output.h"
 #include "cli/run_folder.h"
 #include "store/provenance.h"
@@ -52,7 +54,8 @@ Outcome run_stage(const NeuronsCommandOptions & given, const CLI::App & command,
     };
     request.stages = {Stage::neurons};
     request.command = "valuelens neurons";
-    return summary_outcome(execute_run(request, context.console, context.stop));
+    execute_run(request, context.console, context.stop);
+    return inspection_outcome((std::filesystem::path(given.run) / "neurons.csv").string());
 }
 
 Outcome run_neurons(const NeuronsCommandOptions & given, const CLI::App & command, Context & context) {

@@ -54,6 +54,7 @@ struct RunConfig {
     double confidence = 0.95;
 
     bool normalize = false;
+    std::string decompose_layers;
     std::int64_t permutations = 999;
     std::int64_t null_draws = 200;
 
@@ -61,7 +62,7 @@ struct RunConfig {
     double max_angle = 30;
     std::string neuron_scope = "model";
     bool anti_shared = false;
-    std::int64_t neuron_null_draws = 20;
+    std::int64_t neuron_null_draws = 40;
 
     std::int64_t seed = 0;
 };

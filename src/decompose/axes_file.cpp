@@ -1,10 +1,12 @@
 #include <algorithm>
 #include <limits>
+#include <tuple>
 
 #include <nlohmann/json.hpp>
 
 #include "base/fail.h"
 #include "decompose/axes_json.h"
+#include "decompose/layer_range.h"
 #include "store/provenance.h"
 #include "store/safetensors.h"
 #include "valuelens/decompose.h"
@@ -137,6 +139,7 @@ AxisSet read_axes(const std::filesystem::path & path) {
     read_shape(file, set);
     const auto stats = file.metadata().find("stats");
     const bool has_stats = stats != file.metadata().end();
+    std::tie(set.options.first_layer, set.options.last_layer) = layer_range(set.options, set.n_layer);
     if (has_stats) {
         const auto refuse = [&](const char * why) {
             fail(ErrorKind::bad_input,

@@ -275,6 +275,10 @@ void read_axes_stats(const json & stats, AxisSet & set) {
     set.options.seed = options.at("seed");
     set.options.first_layer = options.at("first_layer");
     set.options.last_layer = options.at("last_layer");
+    if (set.options.first_layer > set.options.last_layer || set.options.last_layer >= set.n_layer) {
+        fail(ErrorKind::bad_input, "the layer range {}-{} does not lie within the {} layers", set.options.first_layer,
+             set.options.last_layer, set.n_layer);
+    }
 }
 
 } // namespace valuelens

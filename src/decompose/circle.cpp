@@ -239,10 +239,6 @@ void check_stop(const std::stop_token & stop) {
     }
 }
 
-const char * name_of(AxisKind kind) {
-    return kind == AxisKind::shared ? "shared" : kind == AxisKind::intrinsic ? "intrinsic" : "prompted";
-}
-
 } // namespace
 
 std::vector<Circle> analyse_circles(const AxisSet & set, const ConceptSet & concepts, std::vector<std::string> & notes,
@@ -294,7 +290,7 @@ std::vector<Circle> analyse_circles(const AxisSet & set, const ConceptSet & conc
         if (n_left_out[i] > 0) {
             notes.push_back(fmt::format(
                 "circle of {} axes: {} of the layers {}-{} left out of their mean, where a value has no axis",
-                name_of(circles[i].kind), n_left_out[i], first, last));
+                to_string(circles[i].kind), n_left_out[i], first, last));
         }
     }
     return circles;

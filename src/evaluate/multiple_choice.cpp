@@ -68,6 +68,7 @@ public:
                            option_mass_measure()};
         const std::size_t n_variants = result.variants.size();
         std::size_t too_long = 0;
+        std::vector<std::size_t> not_finite(n_variants, 0);
         for (std::size_t i = 0; i < asked.size(); ++i) {
             const MultipleChoiceQuestion & question = *asked[i];
             EvaluationItem & item = result.items.emplace_back();
@@ -80,6 +81,10 @@ public:
                     too_long += variant == 0 ? 1 : 0;
                     continue;
                 }
+                if (!all_numbers(logprobs)) {
+                    ++not_finite[variant];
+                    continue;
+                }
                 const OptionScores options_scored = option_scores(logprobs);
                 const auto answer = static_cast<std::size_t>(question.answer);
                 item.scores[0][variant] = options_scored.greedy == answer ? 100 : 0;
@@ -88,6 +93,9 @@ public:
             }
         }
         note_drop(result, "too_long", "items", too_long);
+        for (std::size_t variant = 0; variant < n_variants; ++variant) {
+            note_drop(result, "not_finite", "items", not_finite[variant], result.variants[variant].name);
+        }
         finish_evaluation(result, respondent, subjects_);
         return result;
     }

@@ -20,6 +20,10 @@ double log_sum(std::span<const double> values) {
     return top + std::log(sum);
 }
 
+bool all_numbers(std::span<const double> logprobs) {
+    return std::none_of(logprobs.begin(), logprobs.end(), [](double x) { return std::isnan(x); });
+}
+
 OptionScores option_scores(std::span<const double> logprobs) {
     OptionScores scores;
     const double total = log_sum(logprobs);

@@ -17,6 +17,9 @@ struct OptionScores {
     std::size_t greedy = 0; ///< the likeliest option; the first of equals
 };
 
+/// Whether none is NaN, as those of a model are whose activations overflowed.
+bool all_numbers(std::span<const double> logprobs);
+
 /// From the log-probabilities of the options (natural, under the model's full distribution), at least one. Where none
 /// has any probability, they are equal.
 OptionScores option_scores(std::span<const double> logprobs);

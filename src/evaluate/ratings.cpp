@@ -65,9 +65,11 @@ Ratings rate(Respondent & respondent, const std::string & stage, std::size_t n_i
     std::vector<std::vector<Mean>> ratings(n_items, std::vector<Mean>(n_variants));
     std::vector<std::vector<Mean>> masses = ratings;
     std::vector<bool> too_long(n_items, false);
+    std::vector<std::vector<bool>> not_finite(n_items, std::vector<bool>(n_variants, false));
     Ratings result;
     result.unparsable.assign(n_variants, 0);
     result.unrated.assign(n_variants, 0);
+    result.not_finite.assign(n_variants, 0);
     if (reading == AnswerReading::logprobs) {
         std::vector<std::string> letters;
         for (std::size_t i = 0; i < scale.options.size(); ++i) {
@@ -81,6 +83,10 @@ Ratings rate(Respondent & respondent, const std::string & stage, std::size_t n_i
                 too_long[item] = true;
                 continue;
             }
+            if (!all_numbers(scored[i])) {
+                not_finite[item][i % n_variants] = true;
+                continue;
+            }
             const OptionScores options = option_scores(scored[i]);
             ratings[item][i % n_variants].add(
                 expected_score(options.probabilities, orders[prompt % orders.size()].points));
@@ -88,6 +94,7 @@ Ratings rate(Respondent & respondent, const std::string & stage, std::size_t n_i
         }
     } else {
         const auto answers = respondent.answer(stage, prompts, answer_tokens);
+        std::vector<std::optional<double>> points(answers.size());
         for (std::size_t i = 0; i < answers.size(); ++i) {
             const std::size_t prompt = i / n_variants;
             const std::size_t item = prompt / per_item;
@@ -97,9 +104,24 @@ Ratings rate(Respondent & respondent, const std::string & stage, std::size_t n_i
             }
             const Order & order = orders[prompt % orders.size()];
             if (const auto option = parse_answer(*answers[i], order.labels)) {
-                ratings[item][i % n_variants].add(order.points[*option]);
+                points[i] = order.points[*option];
             } else {
                 ++result.unparsable[i % n_variants];
+            }
+        }
+        // A frame counts where it was answered in both orders: a model that always says "A" has no opinion, and one of
+        // its two answers alone would look like one.
+        for (std::size_t first = 0; first < prompts.size(); first += orders.size()) {
+            for (std::size_t variant = 0; variant < n_variants; ++variant) {
+                Mean both;
+                for (std::size_t order = 0; order < orders.size(); ++order) {
+                    if (const auto & point = points[(first + order) * n_variants + variant]) {
+                        both.add(*point);
+                    }
+                }
+                if (both.n == orders.size()) {
+                    ratings[first / per_item][variant].add(both.value());
+                }
             }
         }
     }
@@ -109,9 +131,12 @@ Ratings rate(Respondent & respondent, const std::string & stage, std::size_t n_i
         std::vector<double> & rating = result.rating.emplace_back();
         std::vector<double> & mass = result.mass.emplace_back();
         for (std::size_t variant = 0; variant < n_variants; ++variant) {
-            rating.push_back(too_long[item] ? Mean{}.value() : ratings[item][variant].value());
-            mass.push_back(too_long[item] ? Mean{}.value() : masses[item][variant].value());
-            result.unrated[variant] += !too_long[item] && ratings[item][variant].n == 0 ? 1 : 0;
+            const bool broken = not_finite[item][variant];
+            const bool left_out = too_long[item] || broken;
+            rating.push_back(left_out ? Mean{}.value() : ratings[item][variant].value());
+            mass.push_back(left_out ? Mean{}.value() : masses[item][variant].value());
+            result.not_finite[variant] += !too_long[item] && broken ? 1 : 0;
+            result.unrated[variant] += !left_out && ratings[item][variant].n == 0 ? 1 : 0;
         }
         result.too_long += too_long[item] ? 1 : 0;
     }
@@ -125,7 +150,8 @@ void note_ratings(Evaluation & evaluation, const Ratings & ratings, const Answer
     note_drop(evaluation, "too_long", "items", ratings.too_long);
     for (std::size_t variant = 0; variant < evaluation.variants.size(); ++variant) {
         note_drop(evaluation, "unparsable", "answers", ratings.unparsable[variant], evaluation.variants[variant].name);
-        note_drop(evaluation, "no_answer_parsed", "items", ratings.unrated[variant], evaluation.variants[variant].name);
+        note_drop(evaluation, "no_frame_parsed", "items", ratings.unrated[variant], evaluation.variants[variant].name);
+        note_drop(evaluation, "not_finite", "items", ratings.not_finite[variant], evaluation.variants[variant].name);
     }
 }
 

@@ -30,6 +30,7 @@ public:
             }
             return tokens.front();
         };
+        model_->render_chat("", ""); // throws where the model has no chat template
         choices_ = {first_token(prompt_.yes), first_token(prompt_.no)};
         if (choices_[0] == choices_[1]) {
             fail(ErrorKind::model, "{}: '{}' and '{}' begin with the same token; choose other answers",

@@ -6,7 +6,6 @@
 #include <limits>
 #include <numeric>
 
-#include "math/bootstrap.h"
 #include "math/parallel_for.h"
 #include "neurons/categories.h"
 #include "neurons/hypergeometric.h"
@@ -109,6 +108,16 @@ std::vector<std::vector<Null>> jaccard_nulls(const NeuronSurvey & survey, const 
     return nulls;
 }
 
+/// The q-quantile by rank q (n + 1), clamped to the draws: a further draw lies below it with probability q, where n
+/// suffices.
+double covering_quantile(std::vector<double> draws, double q) {
+    std::sort(draws.begin(), draws.end());
+    const double rank = std::clamp(q * static_cast<double>(draws.size() + 1), 1.0, static_cast<double>(draws.size()));
+    const auto below = static_cast<std::size_t>(rank) - 1;
+    const std::size_t above = std::min(below + 1, draws.size() - 1);
+    return draws[below] + (rank - std::floor(rank)) * (draws[above] - draws[below]);
+}
+
 } // namespace
 
 Null null_of(const std::vector<double> & draws, double confidence) {
@@ -118,7 +127,7 @@ Null null_of(const std::vector<double> & draws, double confidence) {
         return {};
     }
     const double mean = std::accumulate(defined.begin(), defined.end(), 0.0) / static_cast<double>(defined.size());
-    return {mean, quantile(defined, (1 - confidence) / 2), quantile(defined, (1 + confidence) / 2)};
+    return {mean, covering_quantile(defined, (1 - confidence) / 2), covering_quantile(defined, (1 + confidence) / 2)};
 }
 
 std::vector<NeuronOverlap> neuron_overlaps(const NeuronSurvey & survey, const NeuronPlan & plan,

@@ -18,7 +18,8 @@ std::vector<NeuronOverlap> neuron_overlaps(const NeuronSurvey & survey, const Ne
                                            const NeuronOptions & options, const std::vector<std::size_t> & offsets,
                                            const DownProjections & model, const std::vector<std::size_t> & n_neuron);
 
-/// Mean and percentile interval of draws; NaN among them are left out.
+/// Mean of the draws, and between which two of them `confidence` of further draws would lie (all draws have to do where
+/// they are too few); NaN among them are left out.
 Null null_of(const std::vector<double> & draws, double confidence);
 
 } // namespace valuelens

@@ -6,6 +6,7 @@
 #include "generate/generate.h"
 #include "pipeline/run_context.h"
 #include "pipeline/run_setup.h"
+#include "pipeline/spec_text.h"
 
 namespace valuelens {
 
@@ -20,6 +21,15 @@ DecomposeOptions decompose_options(const RunConfig & config) {
     options.null_draws = static_cast<std::size_t>(config.null_draws);
     options.seed = static_cast<std::uint64_t>(config.seed);
     options.threads = static_cast<unsigned>(config.threads);
+    if (!config.decompose_layers.empty()) {
+        const std::optional<LayerRange> range = parse_layer_range(config.decompose_layers);
+        if (!range) {
+            fail(ErrorKind::usage, "decompose.layers is '{}', expected A-B, two 0-based layers",
+                 config.decompose_layers);
+        }
+        options.first_layer = static_cast<std::size_t>(range->first);
+        options.last_layer = static_cast<std::size_t>(range->last);
+    }
     return options;
 }
 
@@ -34,8 +44,9 @@ void decompose_stage(RunContext & run) {
     const DecomposeOptions options = decompose_options(run.config);
     Sha256 hash;
     hash.update(sha256_file(vectors));
-    hash.update(fmt::format("{} {} {} {} {} {} {}", VALUELENS_VERSION, options.normalize, options.bootstraps,
-                            options.confidence, options.permutations, options.null_draws, options.seed));
+    hash.update(fmt::format("{} {} {} {} {} {} {} {}-{}", VALUELENS_VERSION, options.normalize, options.bootstraps,
+                            options.confidence, options.permutations, options.null_draws, options.seed,
+                            options.first_layer, options.last_layer));
     DerivedFile output(run, "axes.safetensors", hash.hex());
     if (output.is_current() && std::filesystem::exists(run.folder / "geometry.json")) {
         run.progress.message(LogLevel::info, "decompose: done before");
@@ -45,6 +56,7 @@ void decompose_stage(RunContext & run) {
     AxisSet axes;
     if (run.config.activations == "none") {
         axes = decompose_vectors(set, run.inputs.concepts, options, nullptr, run.progress, run.stop);
+        axes.notes.emplace_back("no intervals: the run keeps no activations (generate.activations = \"none\")");
     } else {
         const ActivationReader reader(shard_paths(run.db, run.folder));
         const std::string labels_name = (run.folder / database_file).string();
@@ -53,6 +65,7 @@ void decompose_stage(RunContext & run) {
         const StoredActivationSource activations(reader);
         const ResponseSource source{activations, joined.responses, (run.folder / "activations").string()};
         axes = decompose_vectors(set, run.inputs.concepts, options, &source, run.progress, run.stop);
+        axes.notes.insert(axes.notes.end(), joined.notes.begin(), joined.notes.end());
     }
     write_file(run.folder / "geometry.json", geometry_json(set) + "\n");
     write_axes(output.path(), axes);

@@ -8,6 +8,8 @@
 
 #include "base/fail.h"
 #include "base/file.h"
+#include "engine/adapter_file.h"
+#include "steer/npz.h"
 #include "store/provenance.h"
 #include "store/safetensors.h"
 #include "valuelens/model.h"
@@ -39,7 +41,10 @@ FileKind safetensors_kind(const SafetensorsFile & file) {
         return std::any_of(names.begin(), names.end(),
                            [&](const std::string & name) { return name.ends_with(ending); });
     };
-    if (any_ends_with("/shared") && any_ends_with("/singular_values")) {
+    if (file.contains("layers")) {
+        return FileKind::directions;
+    }
+    if (any_ends_with("/shared")) {
         return FileKind::axes;
     }
     return any_ends_with("/intrinsic") || any_ends_with("/prompted") ? FileKind::vectors : FileKind::tensors;
@@ -80,7 +85,43 @@ FileInspection inspect_safetensors(const fs::path & path) {
     return result;
 }
 
-FileInspection inspect_model(const fs::path & path) {
+FileInspection inspect_npz(const fs::path & path) {
+    const NpzFile file(path);
+    FileInspection result;
+    result.kind = file.contains("layers") ? FileKind::directions : FileKind::tensors;
+    for (const std::string & name : file.names()) {
+        const NpyArray array = file.find(name);
+        if (const std::string text = file.read_text(name); !text.empty()) {
+            result.facts.emplace_back(name, text);
+        } else {
+            result.tensors.push_back({name, array.descr, array.shape});
+        }
+    }
+    return result;
+}
+
+FileInspection inspect_control_vector(const fs::path & path) {
+    const ControlVector vector = read_control_vector(path);
+    FileInspection result;
+    result.kind = FileKind::directions;
+    result.facts = {{"format", "llama.cpp control vector: direction.N acts on the output of block N"},
+                    {"model hint", vector.model_hint}};
+    for (const auto & [key, text] : vector.texts) {
+        result.facts.emplace_back(key, text);
+    }
+    for (const auto & [block, direction] : vector.directions) {
+        result.tensors.push_back({fmt::format("direction.{}", block), "F32", {direction.size()}});
+    }
+    return result;
+}
+
+FileInspection inspect_gguf(const fs::path & path) {
+    // The kind stands in the header, whose text entries come first.
+    std::string header(4096, '\0');
+    std::ifstream(path, std::ios::binary).read(header.data(), static_cast<std::streamsize>(header.size()));
+    if (header.find("controlvector") != std::string::npos) {
+        return inspect_control_vector(path);
+    }
     const ModelInfo info = read_model_info(path.string());
     FileInspection result;
     result.kind = FileKind::model;
@@ -122,6 +163,39 @@ FileInspection inspect_json(const fs::path & path) {
     return result;
 }
 
+std::string text_entry(const json & object, const char * key) {
+    const auto found = object.find(key);
+    return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
+
+/// [value] what neurons.json says of chance, by category.
+std::map<std::string, json> neuron_chances(const json & companion) {
+    std::map<std::string, json> chances;
+    if (companion.is_object() && companion.contains("values") && companion["values"].is_array()) {
+        for (const json & entry : companion["values"]) {
+            if (entry.is_object() && entry.contains("chance")) {
+                chances[text_entry(entry, "value")] = entry["chance"];
+            }
+        }
+    }
+    return chances;
+}
+
+/// " (chance 3 [1, 6])", or nothing where it is not known.
+std::string chance_text(const std::map<std::string, json> & chances, const std::string & value,
+                        const std::string & category) {
+    const auto of_value = chances.find(value);
+    if (of_value == chances.end() || !of_value->second.is_object() || !of_value->second.contains(category)) {
+        return {};
+    }
+    const json & chance = of_value->second[category];
+    const bool known = chance.is_array() && chance.size() == 3 &&
+                       std::all_of(chance.begin(), chance.end(), [](const json & x) { return x.is_number(); });
+    return known ? fmt::format(" (chance {:.0f} [{:.0f}, {:.0f}])", chance[0].get<double>(), chance[1].get<double>(),
+                               chance[2].get<double>())
+                 : std::string();
+}
+
 FileInspection inspect_neurons(const fs::path & path) {
     const std::string text = read_file(path);
     FileInspection result;
@@ -139,23 +213,24 @@ FileInspection inspect_neurons(const fs::path & path) {
         begin = end == text.size() ? std::string::npos : end;
     }
     result.facts.emplace_back("neurons", std::to_string(rows));
+    fs::path beside = path;
+    beside.replace_extension(".json");
+    const json companion = fs::exists(beside) ? json::parse(read_file(beside), nullptr, false) : json();
+    const std::map<std::string, json> chances = neuron_chances(companion);
     for (const auto & [value, categories] : counts) {
         std::vector<std::string> parts;
         for (const auto & [category, n] : categories) {
-            parts.push_back(fmt::format("{} {}", n, category));
+            parts.push_back(fmt::format("{} {}{}", n, category, chance_text(chances, value, category)));
         }
         result.facts.emplace_back(value, fmt::format("{}", fmt::join(parts, ", ")));
     }
-    fs::path beside = path;
-    beside.replace_extension(".json");
-    if (fs::exists(beside)) {
-        const json companion = json::parse(read_file(beside), nullptr, false);
-        if (companion.is_object() && companion.contains("model_hash")) {
-            result.provenance = Provenance{companion.value("model_name", ""), companion.value("model_hash", ""),
-                                           companion.value("location", ""), companion.value("layer_convention", ""),
-                                           companion.value("tool_version", "")};
-        }
+    if (companion.is_object()) {
         result.facts.emplace_back("companion", beside.string());
+        if (companion.contains("model_hash") && companion["model_hash"].is_string()) {
+            result.provenance = Provenance{text_entry(companion, "model_name"), text_entry(companion, "model_hash"),
+                                           text_entry(companion, "location"), text_entry(companion, "layer_convention"),
+                                           text_entry(companion, "tool_version")};
+        }
     }
     return result;
 }
@@ -187,6 +262,8 @@ const char * to_string(FileKind kind) {
         return "value vectors";
     case FileKind::axes:
         return "axes";
+    case FileKind::directions:
+        return "directions";
     case FileKind::probe:
         return "judge probe";
     case FileKind::tensors:
@@ -208,7 +285,8 @@ FileInspection inspect_file(const fs::path & path) {
         fail(ErrorKind::bad_input, "{}: cannot be read (there is no such file)", path.string());
     }
     if (fs::is_directory(path)) {
-        return inspect_run(path);
+        return fs::exists(path / "adapter_model.safetensors") ? inspect_safetensors(path / "adapter_model.safetensors")
+                                                              : inspect_run(path);
     }
     if (path.filename() == "run.sqlite") {
         return inspect_run(path.has_parent_path() ? path.parent_path() : fs::path("."));
@@ -221,16 +299,20 @@ FileInspection inspect_file(const fs::path & path) {
     }
     FileInspection result;
     if (head.starts_with("GGUF")) {
-        result = inspect_model(path);
+        result = inspect_gguf(path);
     } else if (path.extension() == ".safetensors") {
         result = inspect_safetensors(path);
+    } else if (path.extension() == ".npz") {
+        result = inspect_npz(path);
     } else if (head.starts_with("value,layer,expert,neuron")) {
         result = inspect_neurons(path);
     } else if (path.extension() == ".json") {
         result = inspect_json(path);
     } else {
         fail(ErrorKind::bad_input,
-             "{}: is none of a run's folder, a safetensors file, a GGUF model, neurons.csv, or a JSON file of results",
+             "{}: is none of a run's folder, safetensors, npz, a GGUF model or control vector, neurons.csv, or a JSON "
+             "file of "
+             "results",
              path.string());
     }
     result.bytes = fs::file_size(path);

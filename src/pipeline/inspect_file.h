@@ -11,14 +11,14 @@
 namespace valuelens {
 
 /// What kind of file of ours one is, told by its contents.
-enum class FileKind { activations, slice_sums, vectors, axes, probe, tensors, neurons, json, model, run };
+enum class FileKind { activations, slice_sums, vectors, axes, directions, probe, tensors, neurons, json, model, run };
 const char * to_string(FileKind kind);
 
 /// What any file says about itself, before its numbers are looked at.
 struct FileInspection {
     struct Tensor {
         std::string name;
-        std::string type; ///< "F32", ...
+        std::string type; ///< "F32", "<f4", ...
         std::vector<std::size_t> shape;
     };
     FileKind kind = FileKind::tensors;
@@ -28,7 +28,8 @@ struct FileInspection {
     std::vector<Tensor> tensors;                            ///< of safetensors
 };
 
-/// Looks into a run's folder, a safetensors file, a GGUF model, a table of neurons, or a JSON file of results. Throws
+/// Looks into a run's folder, a safetensors or npz file, a GGUF model or control vector, a PEFT folder, a table of
+/// neurons (with its companion), or a JSON file of results. Throws
 /// Error(bad_input) for anything else, saying what is understood, and as the readers do for damaged files.
 FileInspection inspect_file(const std::filesystem::path & path);
 

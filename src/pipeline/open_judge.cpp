@@ -10,6 +10,7 @@
 #include "base/fail.h"
 #include "judge/judges.h"
 #include "judge/probe.h"
+#include "pipeline/run_setup.h"
 #include "valuelens/models.h"
 
 namespace valuelens {
@@ -83,6 +84,21 @@ void require_judge_model(const RunConfig & config) {
     }
 }
 
+// A file that can be read as a model, or a name that can be fetched.
+void require_known_model(const std::string & spec) {
+    if (const std::optional<std::filesystem::path> file = local_model(spec)) {
+        read_model_info(file->string());
+        return;
+    }
+    const std::string name = spec.substr(0, spec.find(':'));
+    const std::vector<CatalogueEntry> & known = catalogue();
+    if (std::none_of(known.begin(), known.end(), [&](const CatalogueEntry & entry) { return entry.name == name; })) {
+        fail(ErrorKind::model,
+             "judge.model: '{}' is neither a file nor a name of `valuelens models list`; correct it before the run",
+             spec);
+    }
+}
+
 // How a committee was measured stands in data/probes/committees.json under its members' names.
 std::string committee_quality(const std::vector<Probe> & probes) {
     if (probes.size() == 1) {
@@ -149,10 +165,12 @@ void check_judge_config(const RunConfig & config, const ConceptSet & concepts) {
     if (config.judge_kind == "probe") {
         for (const Probe & probe : chosen_probes(config.judge_probe, "")) {
             require_concepts(probe, concepts);
+            require_known_model(config.judge_model.empty() ? probe.model : config.judge_model);
         }
     } else if (config.judge_kind == "ask") {
         require_judge_model(config);
         load_ask_prompt(config.judge_prompt, "");
+        require_known_model(config.judge_model);
     } else {
         open_judge(config, concepts, {}, silent_progress(), {});
     }

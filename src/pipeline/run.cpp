@@ -74,9 +74,6 @@ public:
         }
         const RunConfig before = parse_run_config(*begun, db_.path().string() + ": config", request_.folder);
         std::vector<std::string> differences = frozen_differences(before, config_);
-        if (config_.judge_kind == "ask" && before.judge_model != config_.judge_model) {
-            differences.push_back(fmt::format("judge.model (was {}, now {})", before.judge_model, config_.judge_model));
-        }
         const auto of_judge = [](const std::string & difference) {
             return difference.starts_with("judge.");
         };
@@ -88,7 +85,8 @@ public:
             fail(ErrorKind::usage,
                  "{}: was begun with another configuration: {}; give another --run, or the old values{}",
                  request_.folder.string(), fmt::join(differences, ", "),
-                 judge_alone ? ", or judge anew with `valuelens judge --rejudge`" : "");
+                 judge_alone && config_.activations != "none" ? ", or judge anew with `valuelens judge --rejudge`"
+                                                              : "");
         }
         if (config_.model != before.model) {
             refuse_another_model(before.model);

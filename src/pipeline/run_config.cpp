@@ -105,6 +105,8 @@ void visit_fields(Config & c, Visit && visit) {
           "axes of unit vectors, so that the longer one does not "
           "dominate",
           any, Words{});
+    visit("decompose", "layers", c.decompose_layers, Change::free,
+          "A-B, the layers of the headline numbers and of the averaged circle; empty: the middle half", any, Words{});
     visit("decompose", "permutations", c.permutations, Change::free, "behind the p of each circle", not_negative,
           Words{});
     visit("decompose", "null_draws", c.null_draws, Change::free, "sets of random directions behind each null",
@@ -282,11 +284,13 @@ RunConfig parse_run_config(const std::string & text, const std::string & name, c
                                &config.judge_check}) {
         resolve_path(*file, folder);
     }
-    for (std::string * file : {&config.model, &config.judge_model, &config.judge_probe, &config.judge_prompt}) {
-        if (file->find('/') != std::string::npos || file->ends_with(".gguf") || file->ends_with(".safetensors") ||
-            file->ends_with(".toml")) {
+    for (std::string * file : {&config.model, &config.judge_model, &config.judge_probe}) {
+        if (file->find('/') != std::string::npos || file->ends_with(".gguf") || file->ends_with(".safetensors")) {
             resolve_path(*file, folder);
         }
+    }
+    if (config.judge_prompt != "auto") {
+        resolve_path(config.judge_prompt, folder);
     }
     if (config.activations == "none" && config.judge_prior == "matched" &&
         (config.judge_kind == "probe" || config.judge_kind == "ask")) {

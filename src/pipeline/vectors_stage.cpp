@@ -1,3 +1,5 @@
+#include <set>
+
 #include "base/fail.h"
 #include "base/hash.h"
 #include "contrast/stored_activations.h"
@@ -64,8 +66,13 @@ void vectors_stage(RunContext & run) {
              folder, n_labels);
     }
     if (run.config.activations == "none") {
-        write_value_vectors(output.path(),
-                            vectors_from_slice_sums(shards, run.inputs.value_ids(), options, run.progress, run.stop));
+        ValueVectorSet set = vectors_from_slice_sums(shards, run.inputs.value_ids(), options, run.progress, run.stop);
+        std::set<std::string> queries;
+        for (const Label & label : labels) {
+            queries.insert(label.query);
+        }
+        set.n_queries = queries.size();
+        write_value_vectors(output.path(), set);
     } else {
         const ActivationReader reader(shards);
         const JoinedLabels joined =

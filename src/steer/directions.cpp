@@ -219,7 +219,11 @@ Directions read_directions(const fs::path & path, const std::string & key, RowLo
     directions.file = path;
     directions.key = key;
     std::array<char, 4> magic{};
-    std::ifstream(path, std::ios::binary).read(magic.data(), magic.size());
+    std::ifstream stream(path, std::ios::binary);
+    if (!stream.read(magic.data(), magic.size())) {
+        fail(ErrorKind::bad_input, "{}: cannot be read ({})", path.string(),
+             !fs::exists(path) ? "there is no such file" : "it is no file of directions, or empty");
+    }
     const std::string_view begin(magic.data(), magic.size());
     if (begin == "GGUF") {
         read_from_gguf(directions);

@@ -20,6 +20,9 @@ namespace {
 
 using Weights = std::vector<std::uint32_t>; ///< [n_slice]
 
+/// Fewer resampled slices say nothing about the spread: of two, half of all resamples are one of them twice.
+constexpr std::size_t enough_slices = 8;
+
 /// One value and condition over all slices.
 struct Cell {
     std::vector<std::array<std::size_t, 2>> count;              ///< [n_slice][class]
@@ -123,7 +126,9 @@ ValueVectorSet vectors_from_slice_sums(const std::vector<std::filesystem::path> 
     }
     set.notes.push_back(fmt::format(
         "sums only were kept (generate.activations = \"none\"): no AUROC, and intervals resample the {} slices{}",
-        slices.size(), slices.size() < 2 ? ", too few for any" : " in the place of queries"));
+        slices.size(),
+        slices.size() < enough_slices ? fmt::format(", fewer than the {} it takes", enough_slices)
+                                      : " in the place of queries"));
 
     // Counts and problems.
     std::vector<Cell> cells;
@@ -148,7 +153,11 @@ ValueVectorSet vectors_from_slice_sums(const std::vector<std::filesystem::path> 
             entry.n_not_expressing = cell.total[0];
             entry.n_expressing = cell.total[1];
             entry.problem = too_few_problem(entry, options.min_count);
-            if (entry.problem.empty()) {
+            if (!entry.problem.empty()) {
+                progress.message(LogLevel::warning, entry.problem);
+            } else {
+                entry.note = fmt::format("value '{}', condition {}: no AUROC, single responses were not kept", value,
+                                         to_string(condition));
                 entry.vector.resize(set.n_layer * set.n_embd);
                 entry.norm.resize(set.n_layer);
                 entry.split_half_cosine.resize(set.n_layer);
@@ -158,11 +167,12 @@ ValueVectorSet vectors_from_slice_sums(const std::vector<std::filesystem::path> 
         }
     }
     require_a_vector(set);
+    progress.message(LogLevel::warning, set.notes.back());
 
     // The same resamples and halves for all values, conditions and layers.
     const Weights all(slices.size(), 1);
     std::vector<Weights> resamples;
-    for (std::size_t i = 0; slices.size() >= 2 && i < options.bootstraps; ++i) {
+    for (std::size_t i = 0; slices.size() >= enough_slices && i < options.bootstraps; ++i) {
         resamples.push_back(bootstrap_weights(slices.size(), i, derive_seed(options.seed, "slice resamples")));
     }
     const auto halves = make_halves(slices.size(), options.split_halves, options.seed);

@@ -125,7 +125,7 @@ TEST_F(DecomposeCommand, TextHasATableAndItsReasons) {
     EXPECT_THAT(result.out, AllOf(HasSubstr("layer 1 of 4"), HasSubstr("SVD of unit vectors"), HasSubstr("benevolence"),
                                   HasSubstr("the two vectors are parallel"), HasSubstr("no axes: value 'security'"),
                                   HasSubstr("compliance direction"), HasSubstr("no circle"),
-                                  HasSubstr("give --activations"), HasSubstr(output_.string())));
+                                  HasSubstr("no intervals and stabilities"), HasSubstr(output_.string())));
     EXPECT_TRUE(read_axes(output_).options.normalize);
 }
 

@@ -95,6 +95,42 @@ TEST_F(Inspect, ATableOfNeuronsIsCounted) {
     EXPECT_EQ(json["facts"]["neurons"], "3");
     EXPECT_EQ(json["facts"]["care"], "1 none, 1 shared");
     EXPECT_EQ(json["provenance"]["model_hash"], "abc");
+    write_file(folder / "neurons.json", "{\"model_hash\": 5, \"values\": [{\"value\": \"power\", \"chance\": "
+                                        "{\"shared\": [0.5, 0, 2]}}, {\"value\": 3}]}");
+    const auto with_chance = inspect(folder / "neurons.csv");
+    EXPECT_EQ(with_chance["facts"]["power"], "1 shared (chance 0 [0, 2])");
+    EXPECT_FALSE(with_chance.contains("provenance")) << "no text, no hash";
+}
+
+TEST_F(Inspect, ExportsAreDirections) {
+    ValueVectorSet set;
+    set.provenance = toy_provenance();
+    set.n_layer = 3;
+    set.n_embd = 2;
+    set.values = {"care"};
+    set.resid_norm = {1, 1, 1};
+    for (const Condition condition : {Condition::intrinsic, Condition::prompted}) {
+        ValueVector vector;
+        vector.value = "care";
+        vector.condition = condition;
+        vector.vector = {3, 4, 1, 2, 5, 6};
+        vector.norm.resize(3);
+        vector.split_half_cosine.resize(3);
+        vector.auroc.resize(3);
+        set.vectors.push_back(vector);
+    }
+    set.condition_cosine.resize(3);
+    write_value_vectors(folder / "v.safetensors", set);
+    for (const char * format : {"gguf", "npz", "safetensors"}) {
+        const auto file = folder / (std::string("out.") + format);
+        const ProgramResult result =
+            run_program({"export", "--from", (folder / "v.safetensors").string(), "--key", "care/intrinsic", "--format",
+                         format, "--layers", "1-2", "--output", file.string()});
+        ASSERT_EQ(result.exit_code, 0) << result.err;
+        const auto json = inspect(file);
+        EXPECT_EQ(json["kind"], "directions") << format;
+        EXPECT_GE(json["tensors"].size(), 1u) << format;
+    }
 }
 
 TEST_F(Inspect, OtherFilesAreRefusedInOneSentence) {

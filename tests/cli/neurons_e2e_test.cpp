@@ -104,7 +104,7 @@ TEST_F(NeuronsCommand, TheSameCommandWritesTheSameBytes) {
 TEST_F(NeuronsCommand, TextSaysCountsAgainstChance) {
     const ProgramResult result = neurons({"--top-percent", "10", "--anti-shared", "--scope", "layer", "--quiet"});
     ASSERT_EQ(result.exit_code, 0) << result.err;
-    EXPECT_THAT(result.out, AllOf(HasSubstr("top 10 % of 900 neurons, layer by layer"), HasSubstr("20 random planes"),
+    EXPECT_THAT(result.out, AllOf(HasSubstr("top 10 % of 900 neurons, layer by layer"), HasSubstr("40 random planes"),
                                   HasSubstr("anti_shared"), HasSubstr("care "), HasSubstr("care and power: "),
                                   HasSubstr("undefined at layer 1"), HasSubstr(beside_.string())));
     const ProgramResult bare = neurons({"--values", "power", "--null-draws", "0"});

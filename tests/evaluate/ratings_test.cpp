@@ -97,5 +97,37 @@ TEST(Ratings, GreedyAnswersAreParsedAndTheRestCounted) {
     EXPECT_THAT(ratings.unrated, testing::ElementsAre(0u, 1u));
 }
 
+TEST(Ratings, AFrameCountsWhereBothOrdersWereAnswered) {
+    FakeRespondent respondent;
+    // Always what stands first: "yes" forward, "no" backward. Of item 1 the base model answers forward alone.
+    respondent.on_answer = [](const std::string & prompt, std::size_t variant) -> std::optional<std::string> {
+        const bool forward = letter_of(prompt, "yes") == 0;
+        if (variant == 0 && prompt.starts_with("item 1") && !forward) {
+            return "hm";
+        }
+        return forward ? "yes" : "no";
+    };
+    const Ratings ratings = rate_two(respondent, AnswerReading::greedy);
+    EXPECT_EQ(ratings.rating[0][0], 2) << "the middle of 3 and 1: no opinion";
+    EXPECT_TRUE(std::isnan(ratings.rating[1][0]));
+    EXPECT_EQ(ratings.rating[1][1], 2);
+    EXPECT_EQ(ratings.unrated[0], 1u);
+}
+
+TEST(Ratings, LogitsThatAreNoNumbersAreDroppedAndCounted) {
+    FakeRespondent respondent;
+    respondent.on_score = [](const std::string & prompt, std::size_t n, std::size_t variant) {
+        std::vector<double> scores = sure_of(0, n);
+        if (variant == 1 && prompt.starts_with("item 0")) {
+            scores[1] = std::nan("");
+        }
+        return scores;
+    };
+    const Ratings ratings = rate_two(respondent, AnswerReading::logprobs);
+    EXPECT_FALSE(std::isnan(ratings.rating[0][0]));
+    EXPECT_TRUE(std::isnan(ratings.rating[0][1]));
+    EXPECT_THAT(ratings.not_finite, testing::ElementsAre(0u, 1u));
+}
+
 } // namespace
 } // namespace valuelens

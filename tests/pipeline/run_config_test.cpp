@@ -68,6 +68,7 @@ bootstraps = 10
 confidence = 0.9
 [decompose]
 normalize = true
+layers = "3-5"
 permutations = 99
 null_draws = 7
 [neurons]

@@ -14,6 +14,7 @@
 #include "pipeline/small_run.h"
 #include "store/run_db.h"
 #include "support/expect_error.h"
+#include "valuelens/decompose.h"
 
 namespace valuelens {
 namespace {
@@ -160,8 +161,8 @@ TEST_F(Run, AStoppedRunGoesOnAndEndsWithTheSameBytes) {
 
     execute_run(request(files), silent_progress());
     EXPECT_EQ(fs::last_write_time(shard), written) << "a finished slice is left alone";
-    for (const char * file :
-         {"vectors.safetensors", "activations/shard-00000.safetensors", "activations/shard-00002.safetensors"}) {
+    for (const char * file : {"vectors.safetensors", "axes.safetensors", "geometry.json", "neurons.csv", "neurons.json",
+                              "activations/shard-00000.safetensors", "activations/shard-00002.safetensors"}) {
         EXPECT_EQ(sha256_file(files.run() / file), sha256_file(whole->run() / file)) << file;
     }
     EXPECT_EQ(run_status(files.run()).next, "nothing");
@@ -279,6 +280,43 @@ TEST_F(Run, ADamagedVectorsFileIsMadeAgain) {
     write_file(files.run() / "vectors.safetensors", "damaged");
     execute_run(again, silent_progress());
     EXPECT_EQ(vectors(files), vectors(*whole));
+}
+
+TEST_F(Run, AxesAndNeuronsAreMadeAgainWhenWhatTheyRestOnChanges) {
+    const SmallRun files;
+    RunRequest again = copy_of_whole(files);
+    again.config.reset();
+    const std::string axes = sha256_file(files.run() / "axes.safetensors");
+    const std::string neurons = sha256_file(files.run() / "neurons.csv");
+    write_file(files.run() / "axes.safetensors", "damaged");
+    execute_run(again, silent_progress());
+    EXPECT_EQ(sha256_file(files.run() / "axes.safetensors"), axes) << "a damaged file is made again";
+    EXPECT_EQ(sha256_file(files.run() / "neurons.csv"), neurons);
+
+    again.stages = {Stage::decompose};
+    again.override_config = [](RunConfig & config) {
+        config.normalize = true;
+    };
+    execute_run(again, silent_progress());
+    EXPECT_NE(sha256_file(files.run() / "axes.safetensors"), axes);
+    EXPECT_TRUE(read_axes(files.run() / "axes.safetensors").options.normalize);
+    EXPECT_EQ(run_status(files.run()).next, "neurons") << "they rest on the axes";
+    again.stages = {Stage::neurons};
+    execute_run(again, silent_progress());
+    EXPECT_NE(sha256_file(files.run() / "neurons.csv"), neurons);
+    EXPECT_EQ(run_status(files.run()).next, "nothing");
+
+    again.stages = {Stage::decompose};
+    again.override_config = [](RunConfig & config) {
+        config.normalize = false;
+        config.decompose_layers = "3-5";
+    };
+    execute_run(again, silent_progress());
+    EXPECT_EQ(read_axes(files.run() / "axes.safetensors").options.first_layer, 3u);
+    again.override_config = [](RunConfig & config) {
+        config.decompose_layers = "5-3";
+    };
+    expect_error(ErrorKind::usage, {"decompose.layers", "5-3", "A-B"}, [&] { execute_run(again, silent_progress()); });
 }
 
 TEST_F(Run, TooFewExpressingIsNamedAndTheOthersGoOn) {

@@ -80,7 +80,7 @@ TEST(VectorsFromSliceSums, OneSliceGivesNoIntervals) {
     EXPECT_FALSE(std::isnan(set.vectors[0].norm[0].value));
     EXPECT_TRUE(std::isnan(set.vectors[0].norm[0].low));
     EXPECT_TRUE(std::isnan(set.vectors[0].split_half_cosine[0]));
-    EXPECT_THAT(set.notes, testing::Contains(testing::HasSubstr("too few")));
+    EXPECT_THAT(set.notes, testing::Contains(testing::HasSubstr("fewer than the 8")));
 }
 
 TEST(VectorsFromSliceSums, TooFewIsNamed) {
