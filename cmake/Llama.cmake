@@ -72,7 +72,7 @@ set(LLAMA_BUILD_COMMON ON CACHE BOOL "" FORCE)
 foreach(part TESTS EXAMPLES TOOLS SERVER APP)
   set(LLAMA_BUILD_${part} OFF CACHE BOOL "" FORCE)
 endforeach()
-set(LLAMA_OPENSSL OFF CACHE BOOL "" FORCE)
+set(LLAMA_OPENSSL ON CACHE BOOL "" FORCE) # TLS in the HTTP library below
 set(GGML_OPENMP OFF CACHE BOOL "ggml's own thread pool: no OpenMP run-time needed")
 set(GGML_CCACHE OFF CACHE BOOL "" FORCE) # ours is already set as compiler launcher
 add_subdirectory("${llama_dir}" "${CMAKE_BINARY_DIR}/llama.cpp" EXCLUDE_FROM_ALL SYSTEM)
@@ -81,3 +81,9 @@ add_subdirectory("${llama_dir}" "${CMAKE_BINARY_DIR}/llama.cpp" EXCLUDE_FROM_ALL
 add_library(valuelens_llama INTERFACE)
 target_link_libraries(valuelens_llama INTERFACE llama llama-common)
 target_include_directories(valuelens_llama SYSTEM INTERFACE "${llama_dir}/common" "${llama_dir}/vendor")
+
+# The HTTP library (client and server) is the cpp-httplib in llama.cpp's tree, which `common` links anyway: a second
+# version of it in one program would clash (docs/decisions/0004-one-http-library.md).
+add_library(valuelens_http INTERFACE)
+target_link_libraries(valuelens_http INTERFACE cpp-httplib)
+target_include_directories(valuelens_http SYSTEM INTERFACE "${llama_dir}/vendor")
