@@ -8,16 +8,23 @@
 namespace valuelens {
 namespace {
 
+/// [n_weighting] responses of a class under each weighting of the groups.
+Eigen::VectorXd weighted_counts(const Cell & cell, std::size_t k, const RowMatrix & group_weights) {
+    Eigen::VectorXd total = Eigen::VectorXd::Zero(group_weights.rows());
+    for (std::size_t slot = 0; slot < cell.slot_group[k].size(); ++slot) {
+        total += group_weights.col(cell.slot_group[k][slot]) * static_cast<double>(cell.slot_count[k][slot]);
+    }
+    return total;
+}
+
 /// [n_weighting, n_column] weighted mean of a class under each weighting of the groups; NaN where it has no weight.
 RowMatrix weighted_means(const RowMatrix & slot_sums, const Cell & cell, std::size_t k,
                          const RowMatrix & group_weights) {
     RowMatrix weights(group_weights.rows(), slot_sums.rows());
-    Eigen::VectorXd total = Eigen::VectorXd::Zero(group_weights.rows());
     for (Eigen::Index slot = 0; slot < slot_sums.rows(); ++slot) {
-        const auto s = static_cast<std::size_t>(slot);
-        weights.col(slot) = group_weights.col(cell.slot_group[k][s]);
-        total += weights.col(slot) * static_cast<double>(cell.slot_count[k][s]);
+        weights.col(slot) = group_weights.col(cell.slot_group[k][static_cast<std::size_t>(slot)]);
     }
+    const Eigen::VectorXd total = weighted_counts(cell, k, group_weights);
     RowMatrix means = weights * slot_sums;
     for (Eigen::Index i = 0; i < means.rows(); ++i) {
         if (total[i] > 0) {
@@ -30,6 +37,13 @@ RowMatrix weighted_means(const RowMatrix & slot_sums, const Cell & cell, std::si
 }
 
 } // namespace
+
+std::size_t count_empty_resamples(const Cell & cell, const QueryPlan & plan) {
+    const auto n = static_cast<Eigen::Index>(plan.n_bootstrap);
+    const Eigen::VectorXd without = weighted_counts(cell, 0, plan.group_weights.topRows(n));
+    const Eigen::VectorXd with = weighted_counts(cell, 1, plan.group_weights.topRows(n));
+    return static_cast<std::size_t>((without.array() == 0 || with.array() == 0).count());
+}
 
 void check_stop(const std::stop_token & stop) {
     if (stop.stop_requested()) {

@@ -57,6 +57,9 @@ Eigen::VectorXd difference_of_means(const ClassSums & sums, const Cell & cell);
 /// class has no weight.
 RowMatrix weighted_differences(const ClassSums & sums, const Cell & cell, const RowMatrix & group_weights);
 
+/// How many of the plan's bootstrap resamples hold no response of one of the cell's classes: nothing is known of them.
+std::size_t count_empty_resamples(const Cell & cell, const QueryPlan & plan);
+
 /// Throws Error(interrupted) when a stop was requested.
 void check_stop(const std::stop_token & stop);
 

@@ -175,6 +175,18 @@ void resample(AxisSet & set, const ValueVectorSet & vectors, const ResponseSourc
                           .seed = vectors.options.seed});
     const std::vector<Cell> cells = make_cells(source.responses, set.values.size(), plan);
     require_same_vectors(vectors, source, cells, set.options.threads, stop);
+    for (std::size_t value = 0; value < set.values.size(); ++value) {
+        const std::size_t empty = set.axes[value].problem.empty()
+                                      ? std::max(count_empty_resamples(cells[2 * value], plan),
+                                                 count_empty_resamples(cells[2 * value + 1], plan))
+                                      : 0;
+        if (empty > 0) {
+            set.notes.push_back(
+                fmt::format("value '{}': at least {} of {} resamples hold no response of one class and are left "
+                            "out of its intervals and of those of the compliance direction",
+                            set.values[value], empty, plan.n_bootstrap));
+        }
+    }
     add_intervals(set, source.activations, cells, plan, progress, stop);
 }
 

@@ -143,6 +143,16 @@ ValueVectorSet compute_value_vectors(const ActivationSource & source, std::span<
     const std::vector<Cell> cells = make_cells(responses, values.size(), plan);
     ValueVectorSet set = make_set(source, cells, values, options);
     set.n_queries = plan.n_query;
+    for (std::size_t i = 0; i < cells.size(); ++i) {
+        const std::size_t empty = set.vectors[i].problem.empty() ? count_empty_resamples(cells[i], plan) : 0;
+        if (empty > 0) {
+            set.notes.push_back(
+                fmt::format("value '{}', condition {}: {} of {} resamples hold no response of one class "
+                            "and are left out of its intervals",
+                            set.vectors[i].value, to_string(set.vectors[i].condition), empty, plan.n_bootstrap));
+            progress.message(LogLevel::warning, set.notes.back());
+        }
+    }
     for (const ValueVector & entry : set.vectors) {
         for (const std::string & text : {entry.problem, entry.note}) {
             if (!text.empty()) {

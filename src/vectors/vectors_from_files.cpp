@@ -16,7 +16,7 @@ ValueVectorSet vectors_from_files(const std::vector<std::filesystem::path> & act
     }
     ValueVectorSet set =
         compute_value_vectors(StoredActivationSource(reader), joined.responses, joined.values, options, progress, stop);
-    set.notes = joined.notes;
+    set.notes.insert(set.notes.begin(), joined.notes.begin(), joined.notes.end());
     return set;
 }
 

@@ -82,6 +82,18 @@ TEST_F(Cells, AClassWithoutWeightIsNaN) {
     EXPECT_TRUE(weighted.row(1).array().isFinite().all());
 }
 
+TEST_F(Cells, ResamplesWithoutAClassAreCounted) {
+    std::size_t empty = 0;
+    plan.group_weights.setOnes();
+    EXPECT_EQ(count_empty_resamples(cells[2], plan), 0u);
+    for (const Eigen::Index resample : {1, 4}) {
+        for (const std::uint32_t group : cells[2].slot_group[1]) {
+            plan.group_weights(resample, group) = 0;
+        }
+        EXPECT_EQ(count_empty_resamples(cells[2], plan), ++empty);
+    }
+}
+
 TEST_F(Cells, AStopRequestInterrupts) {
     std::stop_source stop;
     stop.request_stop();

@@ -156,6 +156,10 @@ TEST_P(Intervals, SeveralBlocksOfColumnsAddUpAndEmptyClassesAreLeftOut) {
                                  plain_vector(wide, plan.query_of, 1, Condition::prompted, 0, weights)));
     }
     EXPECT_TRUE(std::any_of(cosines.begin(), cosines.end(), [](double x) { return std::isnan(x); }));
+    EXPECT_TRUE(std::any_of(set.notes.begin(), set.notes.end(), [](const std::string & note) {
+        return note.find("'value1'") != std::string::npos &&
+               note.find("hold no response of one class") != std::string::npos;
+    }));
     expect_interval(set.axes[1].layers[0].cosine, cosines);
 }
 

@@ -203,6 +203,8 @@ TEST(ComputeVectors, HeldOutWithoutBothClassesIsNotedAndNaN) {
         EXPECT_THAT(set.vectors[0].note, testing::HasSubstr("no AUROC"));
         EXPECT_TRUE(std::isnan(set.vectors[0].auroc[0].value) && std::isnan(set.vectors[0].auroc[0].low));
         EXPECT_TRUE(std::isfinite(set.vectors[0].norm[0].value));
+        // Two expressing queries of forty: (38/40)^40 of the resamples hold neither.
+        EXPECT_THAT(set.notes, testing::Contains(testing::HasSubstr("resamples hold no response of one class")));
     }
     options.held_out = 0;
     EXPECT_THAT(compute(make_scene(40, 1, 1.0), options).vectors[0].note,
