@@ -126,13 +126,13 @@ inline TinyModel write_quantised_with_norm(const std::filesystem::path & path) {
     for (int layer = 0; layer < 2; ++layer) {
         std::vector<float> gains;
         for (std::size_t d = 0; d < n_embd; ++d) {
-            gains.push_back(static_cast<float>(std::exp(rng.normal())));
+            gains.push_back(static_cast<float>(std::exp(0.5 * rng.normal())));
         }
         std::string bytes;
         std::vector<float> weights;
         for (std::size_t i = 0; i < n_embd * n_ff / block; ++i) {
-            // 2^-7, 2^-6 or 2^-5, which half precision writes as (exponent + 15) << 10.
-            const int exponent = -7 + static_cast<int>(i % 3);
+            // 2^-9, 2^-8 or 2^-7, which half precision writes as (exponent + 15) << 10.
+            const int exponent = -9 + static_cast<int>(i % 3);
             const auto half = static_cast<std::uint16_t>((exponent + 15) << 10);
             bytes.append(reinterpret_cast<const char *>(&half), sizeof(half));
             for (std::size_t k = 0; k < block; ++k) {
