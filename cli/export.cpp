@@ -16,6 +16,7 @@ struct ExportCommandOptions {
     std::string key;
     std::string location = "layer_output";
     std::string format;
+    bool ablate = false;
     std::string output;
     std::optional<std::string> layers;
     float alpha = 1.0f;
@@ -43,9 +44,31 @@ std::string describe(const ExportCommandOptions & given, const ExportResult & re
     return fmt::format("{}: {}, {} numbers each", given.output, layers, result.n_embd);
 }
 
+Outcome ablated_outcome(const ExportCommandOptions & given, const ExportResult & result) {
+    const AblatedModel & model = result.ablated;
+    const nlohmann::ordered_json json = {{"output", given.output},
+                                         {"format", "model"},
+                                         {"tensors_changed", model.n_changed},
+                                         {"tensors_widened", model.n_widened},
+                                         {"head_separated", model.untied},
+                                         {"bytes", model.bytes},
+                                         {"notes", result.notes}};
+    std::string text = fmt::format("{}: {} tensors changed", given.output, model.n_changed);
+    if (model.n_widened > 0) {
+        text += fmt::format(", {} of them from quantised to F16", model.n_widened);
+    }
+    if (model.untied) {
+        text += "; the output head, which was the embedding, keeps its weights by itself";
+    }
+    return {json, fmt::format("{} ({} MB)", text, model.bytes / 1'000'000)};
+}
+
 Outcome run_export(const ExportCommandOptions & given, Context & context) {
     ExportOptions options;
-    options.format = format_from_string(given.format);
+    if (given.ablate != given.format.empty()) {
+        fail(ErrorKind::usage, "say what to write with --format, or --ablate alone for a changed model");
+    }
+    options.format = given.ablate ? ExportFormat::ablated : format_from_string(given.format);
     options.output = given.output;
     options.from = given.from;
     options.key = given.key;
@@ -64,7 +87,10 @@ Outcome run_export(const ExportCommandOptions & given, Context & context) {
         options.model =
             resolve_model(*given.model, {.threads = given.threads.value_or(0)}, context.console, context.stop).string();
     }
-    const ExportResult result = export_file(options, context.console);
+    const ExportResult result = export_file(options, context.console, context.stop);
+    if (given.ablate) {
+        return ablated_outcome(given, result);
+    }
     nlohmann::ordered_json json = {{"output", given.output}, {"format", given.format}, {"layers", result.layers}};
     if (result.n_neurons > 0) {
         json["n_neurons"] = result.n_neurons;
@@ -90,9 +116,10 @@ void setup_export(CLI::App & app, Context & context) {
         ->add_option(
             "--format", options->format,
             "A direction: gguf (control vector), safetensors, npz; scaled neurons: lora (GGUF), peft (a folder)")
-        ->required()
         ->check(unnamed(CLI::IsMember({"gguf", "safetensors", "npz", "lora", "peft"})))
         ->type_name("FORMAT");
+    command->add_flag("--ablate", options->ablate,
+                      "Instead of a format: a copy of the model (GGUF) whose weights cannot write along the direction");
     command->add_option("--output", options->output, "The file; of peft, the folder")->required()->type_name("FILE");
     constexpr const char * direction = "A direction";
     command->add_option("--from", options->from, "File of directions: safetensors, npz, or a GGUF control vector")
@@ -123,9 +150,10 @@ void setup_export(CLI::App & app, Context & context) {
     constexpr const char * neurons = "Scaled neurons";
     add_scale_neurons_option(*command, options->scale_neurons, neurons);
     command
-        ->add_option("-m,--model", options->model,
-                     "GGUF file, or NAME[:TYPE] of `valuelens models list`; needed for lora and peft, checked for a "
-                     "direction")
+        ->add_option(
+            "-m,--model", options->model,
+            "GGUF file, or NAME[:TYPE] of `valuelens models list`; needed for lora, peft and --ablate, checked for a "
+            "direction")
         ->type_name("MODEL")
         ->group("Engine");
     add_threads_option(*command, options->threads);

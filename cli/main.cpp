@@ -26,7 +26,7 @@ void setup_commands(CLI::App & app, Context & context) {
                "  valuelens models fetch smollm2-135m\n"
                "  valuelens run config.toml --run my-run\n"
                "Exit codes: 0 done, 1 a bug in valuelens, 2 usage, 3 bad input data, 4 model cannot be used,\n"
-               "            5 judge or server failed, 6 interrupted (run the same command again to go on).");
+               "            5 judge or server failed, 6 interrupted (a run goes on with the same command).");
     setup_run(app, context);
     setup_generate(app, context);
     setup_judge(app, context);
@@ -40,6 +40,7 @@ void setup_commands(CLI::App & app, Context & context) {
     setup_sample(app, context);
     setup_export(app, context);
     setup_eval(app, context);
+    setup_tune(app, context);
     setup_inspect(app, context);
     setup_models(app, context);
 }
@@ -54,6 +55,16 @@ std::string command_name(const CLI::App & app) {
     return name;
 }
 
+/// Whether what the command has done so far is kept, so that it goes on when it is called again.
+bool goes_on(const CLI::App & app) {
+    const CLI::App * command = &app;
+    while (!command->get_subcommands().empty()) {
+        command = command->get_subcommands().front();
+    }
+    const CLI::Option * run = command->get_option_no_throw("--run");
+    return command->get_name() == "run" || command->get_name() == "fetch" || (run != nullptr && run->count() > 0);
+}
+
 void print_result(const Context & context, const Outcome & outcome) {
     std::string text =
         context.json ? outcome.json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) : outcome.text;
@@ -66,7 +77,7 @@ void print_result(const Context & context, const Outcome & outcome) {
     }
 }
 
-int run_action(Context & context) {
+int run_action(Context & context, bool resumable) {
     Console & console = context.console;
     try {
         if (context.quiet || context.verbose) {
@@ -79,7 +90,8 @@ int run_action(Context & context) {
     } catch (const Error & error) {
         if (error.kind() == ErrorKind::interrupted) {
             console.message(LogLevel::debug, error.what());
-            console.error("interrupted; run the same command again to go on");
+            console.error(resumable ? "interrupted; run the same command again to go on"
+                                    : "interrupted; no result was written, the same command starts over");
         } else if (error.kind() == ErrorKind::internal) {
             console.error(
                 fmt::format("error: a bug in valuelens: {}; please report it with the command line", error.what()));
@@ -119,7 +131,7 @@ int run_program(int argc, char ** argv) {
         console.error(fmt::format("error: {} (see {} --help)", error.what(), command_name(app)));
         return exit_code(ErrorKind::usage);
     }
-    return run_action(context);
+    return run_action(context, goes_on(app));
 }
 
 } // namespace

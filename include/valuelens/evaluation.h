@@ -20,10 +20,11 @@ namespace valuelens {
 
 /// One of the models that an evaluation compares: the model as it is, or under an intervention.
 struct EvaluationVariant {
-    std::string name;                                 ///< unique in its evaluation; the first is "base"
-    std::vector<std::string> steer;                   ///< the intervention as written: --steer
-    std::vector<std::string> scale_neurons;           ///< --scale-neurons
-    std::shared_ptr<const Intervention> intervention; ///< null: the model as it is; not kept in files
+    std::string name;                                       ///< unique in its evaluation; the first is "base"
+    std::vector<std::string> steer;                         ///< the intervention as written: --steer
+    std::vector<std::string> scale_neurons;                 ///< --scale-neurons
+    std::shared_ptr<const Intervention> intervention;       ///< null: the model as it is; not kept in files
+    std::vector<std::pair<std::string, std::string>> files; ///< that the intervention names, with their SHA-256
 };
 
 /// The model as it is, then what it is compared with. `steered` null: the model as it is alone.

@@ -12,7 +12,7 @@ enum class SteerMode {
     clamp,  ///< a - (a.u) u + alpha u
 };
 
-/// Which tokens of a request are touched.
+/// Which tokens of a request are touched. A think block counts as prompt: it is no part of the response.
 enum class TokenScope { all, response, prompt };
 
 /// One direction at one block's output.
@@ -24,11 +24,15 @@ struct LayerDirection {
     TokenScope tokens = TokenScope::all;
 };
 
+inline constexpr int dense_mlp = -1;     ///< in the place of an expert: the MLP of a block without experts
+inline constexpr int shared_expert = -2; ///< ... the expert of a mixture that is always active
+
 /// MLP post-activations of a block multiplied by factors.
 struct NeuronScale {
     int layer = 0;
-    int neuron = 0;
+    int neuron = 0; ///< of the expert
     float beta = 1.0f;
+    int expert = dense_mlp; ///< 0, 1, ...: scaled at the tokens that are routed to it
 };
 
 /// What is done to the model while it serves one request. Directions of one layer are applied in order. Immutable while

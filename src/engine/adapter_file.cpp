@@ -51,13 +51,14 @@ public:
         }
     }
 
-    /// `values` must live until write(). `n_rows` 1: a vector.
-    void tensor(const std::string & name, std::size_t width, std::size_t n_rows, std::span<const float> values) {
-        ggml_tensor * shape = n_rows == 1
-                                  ? ggml_new_tensor_1d(shapes_.get(), GGML_TYPE_F32, to_ne(width))
-                                  : ggml_new_tensor_2d(shapes_.get(), GGML_TYPE_F32, to_ne(width), to_ne(n_rows));
-        if (name.size() >= GGML_MAX_NAME || values.size() != width * n_rows) {
-            fail(ErrorKind::internal, "tensor '{}' of {} x {} cannot be written", name, n_rows, width);
+    /// `values` must live until write(). The contiguous dimension first.
+    void tensor(const std::string & name, const std::vector<std::size_t> & sizes, std::span<const float> values) {
+        std::array<std::int64_t, GGML_MAX_DIMS> ne{1, 1, 1, 1};
+        std::transform(sizes.begin(), sizes.end(), ne.begin(),
+                       [](std::size_t n) { return static_cast<std::int64_t>(n); });
+        ggml_tensor * shape = ggml_new_tensor(shapes_.get(), GGML_TYPE_F32, static_cast<int>(sizes.size()), ne.data());
+        if (name.size() >= GGML_MAX_NAME || values.size() != static_cast<std::size_t>(ggml_nelements(shape))) {
+            fail(ErrorKind::internal, "tensor '{}' of {} numbers cannot be written", name, values.size());
         }
         ggml_set_name(shape, name.c_str());
         gguf_add_tensor(header_.get(), shape);
@@ -78,8 +79,6 @@ public:
     }
 
 private:
-    static std::int64_t to_ne(std::size_t n) { return static_cast<std::int64_t>(n); }
-
     GgufPtr header_;
     GgmlPtr shapes_;
     std::vector<std::span<const float>> data_;
@@ -107,6 +106,16 @@ GgufPtr open_header(const fs::path & path) {
 std::string text_of(const gguf_context * header, const char * key) {
     const std::int64_t id = gguf_find_key(header, key);
     return id >= 0 && gguf_get_kv_type(header, id) == GGUF_TYPE_STRING ? gguf_get_val_str(header, id) : "";
+}
+
+std::map<std::string, std::string> texts_of(const gguf_context * header) {
+    std::map<std::string, std::string> texts;
+    for (std::int64_t i = 0; i < gguf_get_n_kv(header); ++i) {
+        if (gguf_get_kv_type(header, i) == GGUF_TYPE_STRING) {
+            texts[gguf_get_key(header, i)] = gguf_get_val_str(header, i);
+        }
+    }
+    return texts;
 }
 
 /// N of `direction.N`; nothing for another tensor.
@@ -162,11 +171,7 @@ ControlVector read_control_vector(const fs::path & path) {
     }
     ControlVector vector;
     vector.model_hint = text_of(header.get(), "controlvector.model_hint");
-    for (std::int64_t i = 0; i < gguf_get_n_kv(header.get()); ++i) {
-        if (gguf_get_kv_type(header.get(), i) == GGUF_TYPE_STRING) {
-            vector.texts[gguf_get_key(header.get(), i)] = gguf_get_val_str(header.get(), i);
-        }
-    }
+    vector.texts = texts_of(header.get());
     std::ifstream file(path, std::ios::binary);
     for (std::int64_t i = 0; i < gguf_get_n_tensors(header.get()); ++i) {
         if (const auto number = direction_number(gguf_get_tensor_name(header.get(), i), path)) {
@@ -197,9 +202,60 @@ void write_control_vector(const fs::path & path, const ControlVector & vector) {
         if (block < 1) {
             fail(ErrorKind::internal, "block {} has no place in a control vector", block);
         }
-        file.tensor(fmt::format("{}{}", direction_prefix, block), values.size(), 1, values);
+        file.tensor(fmt::format("{}{}", direction_prefix, block), {values.size()}, values);
     }
     file.write(path);
+}
+
+bool is_adapter_file(const fs::path & path) {
+    return text_of(open_header(path).get(), "general.type") == "adapter";
+}
+
+LoraSummary read_lora_summary(const fs::path & path) {
+    const GgufPtr header = open_header(path);
+    const std::string kind = text_of(header.get(), "adapter.type");
+    if (text_of(header.get(), "general.type") != "adapter" || kind != "lora") {
+        fail(ErrorKind::bad_input, "{}: is no LoRA adapter (general.type is '{}', adapter.type '{}')", path.string(),
+             text_of(header.get(), "general.type"), kind);
+    }
+    LoraSummary summary;
+    summary.architecture = text_of(header.get(), "general.architecture");
+    const std::int64_t alpha = gguf_find_key(header.get(), "adapter.lora.alpha");
+    if (alpha >= 0 && gguf_get_kv_type(header.get(), alpha) == GGUF_TYPE_FLOAT32) {
+        summary.alpha = gguf_get_val_f32(header.get(), alpha);
+    }
+    summary.texts = texts_of(header.get());
+    const auto shape_of = [&](std::int64_t id) {
+        const std::int64_t * ne = gguf_get_tensor_ne(header.get(), id);
+        std::vector<std::size_t> shape;
+        for (int i = GGML_MAX_DIMS - 1; i >= 0; --i) {
+            if (ne[i] != 1 || !shape.empty() || i < 2) {
+                shape.push_back(static_cast<std::size_t>(ne[i]));
+            }
+        }
+        return shape;
+    };
+    constexpr std::string_view ending = ".lora_a";
+    std::int64_t partners = 0;
+    for (std::int64_t i = 0; i < gguf_get_n_tensors(header.get()); ++i) {
+        const std::string name = gguf_get_tensor_name(header.get(), i);
+        if (!name.ends_with(ending)) {
+            continue;
+        }
+        const std::string weight = name.substr(0, name.size() - ending.size());
+        const std::int64_t b = gguf_find_tensor(header.get(), (weight + ".lora_b").c_str());
+        if (b < 0) {
+            fail(ErrorKind::bad_input, "{}: has '{}' without '{}.lora_b'; it is damaged", path.string(), name, weight);
+        }
+        summary.pairs.push_back(
+            {weight, ggml_type_name(gguf_get_tensor_type(header.get(), i)), shape_of(i), shape_of(b)});
+        partners += 2;
+    }
+    if (partners != gguf_get_n_tensors(header.get())) {
+        fail(ErrorKind::bad_input, "{}: {} of its {} tensors belong to no pair of lora_a and lora_b", path.string(),
+             gguf_get_n_tensors(header.get()) - partners, gguf_get_n_tensors(header.get()));
+    }
+    return summary;
 }
 
 void write_lora(const fs::path & path, const LoraAdapter & adapter) {
@@ -222,8 +278,14 @@ void write_lora(const fs::path & path, const LoraAdapter & adapter) {
         const float share = static_cast<float>(pair.rank) / static_cast<float>(highest);
         std::vector<float> & b = scaled.emplace_back(pair.b);
         std::transform(b.begin(), b.end(), b.begin(), [share](float x) { return x * share; });
-        file.tensor(pair.weight + ".lora_a", pair.n_in, pair.rank, pair.a);
-        file.tensor(pair.weight + ".lora_b", pair.rank, pair.n_out, b);
+        std::vector<std::size_t> a_sizes = {pair.n_in, pair.rank};
+        std::vector<std::size_t> b_sizes = {pair.rank, pair.n_out};
+        if (pair.n_expert > 1) {
+            a_sizes.push_back(pair.n_expert);
+            b_sizes.push_back(pair.n_expert);
+        }
+        file.tensor(pair.weight + ".lora_a", a_sizes, pair.a);
+        file.tensor(pair.weight + ".lora_b", b_sizes, b);
     }
     file.write(path);
 }

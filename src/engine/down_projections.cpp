@@ -1,15 +1,12 @@
 #include "engine/down_projections.h"
 
-#include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cassert>
-#include <cerrno>
 #include <cstring>
-#include <filesystem>
 #include <map>
 #include <optional>
 
@@ -19,36 +16,11 @@
 #include "base/fail.h"
 #include "engine/backend.h"
 #include "engine/gguf_file.h"
+#include "engine/mapped_file.h"
 
 namespace valuelens {
 
 namespace {
-
-/// A file mapped read-only for as long as the object lives.
-class MappedFile {
-public:
-    explicit MappedFile(const std::string & path) : size_(std::filesystem::file_size(path)) {
-        const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-        void * data = descriptor < 0 ? MAP_FAILED : ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, descriptor, 0);
-        const int error = errno;
-        if (descriptor >= 0) {
-            ::close(descriptor);
-        }
-        if (data == MAP_FAILED) {
-            fail(ErrorKind::model, "{}: the model file cannot be mapped into memory ({})", path, std::strerror(error));
-        }
-        data_ = static_cast<const char *>(data);
-    }
-    ~MappedFile() { ::munmap(const_cast<char *>(data_), size_); }
-    MappedFile(const MappedFile &) = delete;
-    MappedFile & operator=(const MappedFile &) = delete;
-
-    const char * data() const { return data_; }
-
-private:
-    std::size_t size_ = 0;
-    const char * data_ = nullptr;
-};
 
 struct GgufDeleter {
     void operator()(gguf_context * context) const { gguf_free(context); }

@@ -3,9 +3,9 @@
 #include <ggml-backend.h>
 
 #include <algorithm>
-#include <charconv>
 #include <chrono>
 #include <cstring>
+#include <numeric>
 #include <string_view>
 
 #include "base/fail.h"
@@ -13,63 +13,7 @@
 namespace valuelens {
 namespace {
 
-constexpr std::string_view block_output_prefix = "l_out-";
-
-std::optional<int> number_after(std::string_view text, std::string_view prefix) {
-    if (!text.starts_with(prefix)) {
-        return std::nullopt;
-    }
-    text.remove_prefix(prefix.size());
-    int number = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-    return error == std::errc() ? std::optional(number) : std::nullopt;
-}
-
-std::optional<int> block_output_layer(const ggml_tensor * node) {
-    const std::string_view name = ggml_get_name(node);
-    const std::optional<int> layer = number_after(name, block_output_prefix);
-    return layer && name == fmt::format("{}{}", block_output_prefix, *layer) ? layer : std::nullopt;
-}
-
-struct DownProjection {
-    int layer;
-    bool mixture;
-};
-
-// A backend may have copied the weight: its name then carries the backend before and a number after.
-std::optional<DownProjection> down_projection(const ggml_tensor * node) {
-    if ((node->op != GGML_OP_MUL_MAT && node->op != GGML_OP_MUL_MAT_ID) || node->src[0] == nullptr) {
-        return std::nullopt;
-    }
-    const std::string_view name = ggml_get_name(node->src[0]);
-    const std::size_t at = name.find("blk.");
-    if (at == std::string_view::npos) {
-        return std::nullopt;
-    }
-    const std::optional<int> layer = number_after(name.substr(at), "blk.");
-    if (!layer) {
-        return std::nullopt;
-    }
-    const std::string_view rest = name.substr(at);
-    const bool mixture = rest.find(".ffn_down_exps.weight") != std::string_view::npos;
-    if (!mixture && rest.find(".ffn_down.weight") == std::string_view::npos) {
-        return std::nullopt;
-    }
-    return DownProjection{*layer, mixture};
-}
-
-// A block's output that is `something + a vector that is no weight`: not every architecture adds control vectors, and
-// some do more to the sum.
-bool adds_control_vector(const ggml_tensor * node, int n_embd) {
-    if (node->op != GGML_OP_ADD || node->src[1] == nullptr) {
-        return false;
-    }
-    const ggml_tensor * vector = node->src[1];
-    return vector->op == GGML_OP_NONE && ggml_nelements(vector) == n_embd && vector->ne[0] == n_embd &&
-           std::string_view(ggml_get_name(vector)).find("blk.") == std::string_view::npos;
-}
-
-// Rows of a [width, n] F32 tensor: in place on the host, through a staging copy elsewhere.
+// Rows of an F32 tensor by their place in bytes: in place on the host, through a staging copy elsewhere.
 class RowAccess {
 public:
     RowAccess(ggml_tensor * tensor, std::vector<float> & staging) : tensor_(tensor), staging_(staging) {
@@ -79,17 +23,17 @@ public:
         }
     }
 
-    float * read(std::size_t row) {
+    float * read(std::size_t offset) {
         if (host_) {
-            return reinterpret_cast<float *>(static_cast<char *>(tensor_->data) + row * tensor_->nb[1]);
+            return reinterpret_cast<float *>(static_cast<char *>(tensor_->data) + offset);
         }
-        ggml_backend_tensor_get(tensor_, staging_.data(), row * tensor_->nb[1], staging_.size() * sizeof(float));
+        ggml_backend_tensor_get(tensor_, staging_.data(), offset, staging_.size() * sizeof(float));
         return staging_.data();
     }
 
-    void write_back(std::size_t row) {
+    void write_back(std::size_t offset) {
         if (!host_) {
-            ggml_backend_tensor_set(tensor_, staging_.data(), row * tensor_->nb[1], staging_.size() * sizeof(float));
+            ggml_backend_tensor_set(tensor_, staging_.data(), offset, staging_.size() * sizeof(float));
         }
     }
 
@@ -109,11 +53,9 @@ void add_row(std::vector<double> & sums, std::size_t layer, const float * row, s
 } // namespace
 
 Hooks::Hooks(int n_layer, int n_embd)
-    : n_layer_(n_layer), n_embd_(n_embd), edits_resid_(static_cast<std::size_t>(n_layer)),
-      edits_mlp_(static_cast<std::size_t>(n_layer)) {
-    names_.has_block_output.resize(static_cast<std::size_t>(n_layer));
-    names_.mlp_post.resize(static_cast<std::size_t>(n_layer));
-    names_.adds_vector.resize(static_cast<std::size_t>(n_layer));
+    : n_layer_(n_layer), n_embd_(n_embd), names_(n_layer, n_embd), expert_ids_(static_cast<std::size_t>(n_layer)),
+      edits_resid_(static_cast<std::size_t>(n_layer)) {
+    edits_mlp_.fill(std::vector<bool>(static_cast<std::size_t>(n_layer)));
 }
 
 void Hooks::forget_interventions() {
@@ -125,51 +67,8 @@ void Hooks::learn() {
     learning_ = true;
 }
 
-void Hooks::learn_from(const ggml_tensor * node) {
-    if (const auto layer = block_output_layer(node); layer && *layer < n_layer_) {
-        names_.has_block_output[static_cast<std::size_t>(*layer)] = true;
-        names_.adds_vector[static_cast<std::size_t>(*layer)] = adds_control_vector(node, n_embd_);
-    }
-    if (const auto down = down_projection(node); down && down->layer < n_layer_ && node->src[1] != nullptr) {
-        const std::string name = ggml_get_name(node->src[1]);
-        names_.mlp_is_mixture = names_.mlp_is_mixture || down->mixture;
-        // An unnamed node is numbered by its place in the graph, which differs from batch to batch.
-        if (!down->mixture && !name.empty() && !name.starts_with("node_")) {
-            names_.mlp_post[static_cast<std::size_t>(down->layer)] = name;
-            mlp_layers_[name] = down->layer;
-        }
-    }
-}
-
 void Hooks::require(const Request & request, const std::string & model_path) const {
-    const bool steers = request.intervention != nullptr && !request.intervention->directions.empty();
-    if (request.capture.any_resid() || steers) {
-        for (std::size_t layer = 0; layer < names_.has_block_output.size(); ++layer) {
-            if (!names_.has_block_output[layer]) {
-                fail(ErrorKind::model,
-                     "{}: its architecture does not name the output of block {} (l_out-{}) in llama.cpp, so its "
-                     "residual stream cannot be "
-                     "read or steered; use a model of another architecture",
-                     model_path, layer, layer);
-            }
-        }
-    }
-    const bool scales = request.intervention != nullptr && !request.intervention->neurons.empty();
-    if (request.capture.mlp_post || scales) {
-        if (names_.mlp_is_mixture) {
-            fail(ErrorKind::model,
-                 "{}: is a mixture of experts; mlp_post of such a model cannot be captured or scaled as one row per "
-                 "block",
-                 model_path);
-        }
-        for (std::size_t layer = 0; layer < names_.mlp_post.size(); ++layer) {
-            if (names_.mlp_post[layer].empty()) {
-                fail(ErrorKind::model,
-                     "{}: block {} has no MLP down projection (blk.{}.ffn_down.weight) whose input can be read",
-                     model_path, layer, layer);
-            }
-        }
-    }
+    names_.require(request, model_path);
 }
 
 void Hooks::begin(const std::vector<BatchRow> & rows, int last_layer) {
@@ -182,20 +81,44 @@ void Hooks::begin(const std::vector<BatchRow> & rows, int last_layer) {
     wants_resid_ = false;
     wants_mlp_ = false;
     std::fill(edits_resid_.begin(), edits_resid_.end(), false);
-    std::fill(edits_mlp_.begin(), edits_mlp_.end(), false);
+    for (std::vector<bool> & edits : edits_mlp_) {
+        std::fill(edits.begin(), edits.end(), false);
+    }
+    edits_any_mlp_ = false;
+    row_edits_.assign(rows.size(), nullptr);
+    output_rows_.clear();
+    all_rows_.resize(rows.size());
+    std::iota(all_rows_.begin(), all_rows_.end(), std::size_t{0});
     const Intervention * seen = nullptr;
-    for (const BatchRow & row : rows) {
+    const PreparedIntervention * prepared = nullptr;
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+        const BatchRow & row = rows[i];
+        if (row.output) {
+            output_rows_.push_back(i);
+        }
         if (row.capture != nullptr) {
             wants_resid_ = wants_resid_ || (row.in_mean && !row.capture->resid_post.empty()) ||
                            (row.is_last && !row.capture->resid_last.empty());
             wants_mlp_ = wants_mlp_ || (row.in_mean && !row.capture->mlp_post.empty());
         }
-        if (row.intervention != nullptr && row.intervention != seen) {
-            seen = row.intervention;
-            prepare(*seen).for_each_layer([this](int layer, bool block_output) {
-                (block_output ? edits_resid_ : edits_mlp_)[static_cast<std::size_t>(layer)] = true;
-            });
+        if (row.intervention == nullptr) {
+            continue;
         }
+        if (row.intervention != seen) {
+            seen = row.intervention;
+            prepared = prepare(*seen);
+            for (int layer = 0; layer < n_layer_; ++layer) {
+                const auto at = static_cast<std::size_t>(layer);
+                edits_resid_[at] = edits_resid_[at] || prepared->edits_block_output(layer);
+                for (const MlpKind kind : {MlpKind::dense, MlpKind::shared, MlpKind::experts}) {
+                    if (prepared->edits_mlp(layer, kind)) {
+                        edits_mlp_[static_cast<std::size_t>(kind)][at] = true;
+                        edits_any_mlp_ = true;
+                    }
+                }
+            }
+        }
+        row_edits_[i] = prepared;
     }
 }
 
@@ -209,7 +132,7 @@ void Hooks::end() {
     }
 }
 
-const PreparedIntervention & Hooks::prepare(const Intervention & intervention) {
+const PreparedIntervention * Hooks::prepare(const Intervention & intervention) {
     std::unique_ptr<PreparedIntervention> & slot = prepared_[&intervention];
     if (!slot && &intervention == in_graph_) {
         Intervention rest = intervention;
@@ -218,7 +141,7 @@ const PreparedIntervention & Hooks::prepare(const Intervention & intervention) {
     } else if (!slot) {
         slot = std::make_unique<PreparedIntervention>(intervention, n_layer_, n_embd_);
     }
-    return *slot;
+    return slot.get();
 }
 
 bool Hooks::callback(ggml_tensor * node, bool ask, void * user_data) {
@@ -234,7 +157,7 @@ bool Hooks::callback(ggml_tensor * node, bool ask, void * user_data) {
 
 bool Hooks::on_ask(const ggml_tensor * node) {
     if (learning_) {
-        learn_from(node);
+        names_.learn_from(node);
         return false;
     }
     if (rows_ == nullptr) {
@@ -250,15 +173,18 @@ bool Hooks::on_ask(const ggml_tensor * node) {
             }
         }
     }
-    const std::string_view name = ggml_get_name(node);
-    if (name.starts_with(block_output_prefix)) {
-        if (const auto layer = block_output_layer(node); layer && *layer < n_layer_) {
-            return wants_resid_ || *layer == last_layer_ || edits_resid_[static_cast<std::size_t>(*layer)];
+    if (const auto layer = block_output_layer(node); layer && *layer < n_layer_) {
+        return wants_resid_ || *layer == last_layer_ || edits_resid_[static_cast<std::size_t>(*layer)];
+    }
+    if (edits_any_mlp_) {
+        if (const auto choice = expert_choice(node); choice && choice->layer < n_layer_) {
+            expert_ids_[static_cast<std::size_t>(choice->layer)] = choice->ids;
         }
     }
-    if (wants_mlp_ || !mlp_layers_.empty()) {
-        if (const auto found = mlp_layers_.find(name); found != mlp_layers_.end()) {
-            return wants_mlp_ || edits_mlp_[static_cast<std::size_t>(found->second)];
+    if (wants_mlp_ || edits_any_mlp_) {
+        if (const auto found = names_.find_mlp(ggml_get_name(node))) {
+            return (wants_mlp_ && found->kind == MlpKind::dense) ||
+                   edits_mlp_[static_cast<std::size_t>(found->kind)][static_cast<std::size_t>(found->layer)];
         }
     }
     return false;
@@ -288,39 +214,35 @@ bool Hooks::on_value(ggml_tensor * node) {
         visit_block_output(node, *layer);
         return *layer != last_layer_;
     }
-    if (const auto found = mlp_layers_.find(std::string_view(ggml_get_name(node))); found != mlp_layers_.end()) {
-        visit_mlp(node, found->second);
+    if (const auto found = names_.find_mlp(ggml_get_name(node))) {
+        if (found->kind == MlpKind::experts) {
+            visit_experts(node, found->layer);
+        } else {
+            visit_mlp(node, *found);
+        }
     }
     return true;
 }
 
-// Batch rows in the order of the node's rows: all of them, or (last block) those flagged as outputs.
-std::vector<std::size_t> Hooks::rows_of(const ggml_tensor * node) {
+// Batch rows in the order of a node with n of them: all, or (last block) those flagged as outputs. Empty: neither.
+std::span<const std::size_t> Hooks::rows_of(std::int64_t n) {
     touched_ = true;
-    const auto n = static_cast<std::size_t>(node->ne[1] * node->ne[2] * node->ne[3]);
-    std::vector<std::size_t> rows;
-    rows.reserve(n);
-    const bool all = n == rows_->size();
-    for (std::size_t i = 0; i < rows_->size(); ++i) {
-        if (all || (*rows_)[i].output) {
-            rows.push_back(i);
-        }
-    }
-    if (rows.size() != n) {
-        rows.clear();
-    }
-    return rows;
+    const auto count = static_cast<std::size_t>(n);
+    return count == all_rows_.size()      ? std::span<const std::size_t>(all_rows_)
+           : count == output_rows_.size() ? std::span<const std::size_t>(output_rows_)
+                                          : std::span<const std::size_t>();
 }
 
 void Hooks::visit_block_output(ggml_tensor * node, int layer) {
-    if (!wants_resid_ && !edits_resid_[static_cast<std::size_t>(layer)]) {
+    const bool edits = edits_resid_[static_cast<std::size_t>(layer)];
+    if (!wants_resid_ && !edits) {
         return;
     }
     if (node->type != GGML_TYPE_F32 || node->ne[0] != n_embd_ || node->nb[0] != sizeof(float)) {
         broken_ = fmt::format("l_out-{} is not a plain F32 tensor of width {}", layer, n_embd_);
         return;
     }
-    const std::vector<std::size_t> rows = rows_of(node);
+    const std::span<const std::size_t> rows = rows_of(ggml_nrows(node));
     if (rows.empty() && node->ne[1] != 0) {
         broken_ = fmt::format("l_out-{} has {} rows, neither the batch's {} nor its outputs", layer, node->ne[1],
                               rows_->size());
@@ -332,15 +254,16 @@ void Hooks::visit_block_output(ggml_tensor * node, int layer) {
         const BatchRow & row = (*rows_)[rows[r]];
         const bool summed = row.capture != nullptr && row.in_mean && !row.capture->resid_post.empty();
         const bool kept = row.capture != nullptr && row.is_last && !row.capture->resid_last.empty();
-        const PreparedIntervention * prepared = row.intervention == nullptr ? nullptr : &prepare(*row.intervention);
+        const PreparedIntervention * prepared = edits ? row_edits_[rows[r]] : nullptr;
         const bool edited = prepared != nullptr && prepared->edits_block_output(layer);
         if (!summed && !kept && !edited) {
             continue;
         }
-        float * x = access.read(r);
+        const std::size_t offset = r * node->nb[1];
+        float * x = access.read(offset);
         if (edited) {
             prepared->edit_block_output(layer, row.is_response, {x, width});
-            access.write_back(r);
+            access.write_back(offset);
         }
         // After the edits: a capture under steering sees the steered stream.
         if (summed) {
@@ -354,8 +277,9 @@ void Hooks::visit_block_output(ggml_tensor * node, int layer) {
     }
 }
 
-void Hooks::visit_mlp(ggml_tensor * node, int layer) {
-    const std::vector<std::size_t> rows = rows_of(node);
+void Hooks::visit_mlp(ggml_tensor * node, MlpPlace place) {
+    const int layer = place.layer;
+    const std::span<const std::size_t> rows = rows_of(ggml_nrows(node));
     if (node->type != GGML_TYPE_F32 || node->nb[0] != sizeof(float) || (rows.empty() && node->ne[1] != 0)) {
         broken_ = fmt::format("the MLP post-activations of block {} ({}) are not plain F32 rows of the batch", layer,
                               ggml_get_name(node));
@@ -365,19 +289,21 @@ void Hooks::visit_mlp(ggml_tensor * node, int layer) {
     const auto width = static_cast<std::size_t>(node->ne[0]);
     for (std::size_t r = 0; r < rows.size(); ++r) {
         const BatchRow & row = (*rows_)[rows[r]];
-        const bool captured = row.capture != nullptr && row.in_mean && !row.capture->mlp_post.empty();
-        const PreparedIntervention * prepared = row.intervention == nullptr ? nullptr : &prepare(*row.intervention);
-        const bool edited = prepared != nullptr && prepared->edits_mlp(layer);
+        const bool captured =
+            place.kind == MlpKind::dense && row.capture != nullptr && row.in_mean && !row.capture->mlp_post.empty();
+        const PreparedIntervention * prepared = row_edits_[rows[r]];
+        const bool edited = prepared != nullptr && prepared->edits_mlp(layer, place.kind);
         if (!captured && !edited) {
             continue;
         }
-        float * x = access.read(r);
+        const std::size_t offset = r * node->nb[1];
+        float * x = access.read(offset);
         if (edited) {
-            if (!prepared->edit_mlp(layer, {x, width})) {
+            if (!prepared->edit_mlp(layer, place.kind, dense_mlp, {x, width})) {
                 broken_ = fmt::format("a neuron to scale lies beyond the {} neurons of block {}", width, layer);
                 return;
             }
-            access.write_back(r);
+            access.write_back(offset);
         }
         if (captured) {
             if (row.capture->mlp_post.size() != width * static_cast<std::size_t>(n_layer_)) {
@@ -387,6 +313,41 @@ void Hooks::visit_mlp(ggml_tensor * node, int layer) {
                 return;
             }
             add_row(row.capture->mlp_post, static_cast<std::size_t>(layer), x, width);
+        }
+    }
+}
+
+// [n_neuron, n_used, n_token]: each token has a row for each expert that it was routed to.
+void Hooks::visit_experts(ggml_tensor * node, int layer) {
+    const ggml_tensor * ids = expert_ids_[static_cast<std::size_t>(layer)];
+    const std::span<const std::size_t> rows = rows_of(node->ne[2] * node->ne[3]);
+    const auto n_used = static_cast<std::size_t>(node->ne[1]);
+    if (node->type != GGML_TYPE_F32 || node->nb[0] != sizeof(float) || (rows.empty() && node->ne[2] != 0) ||
+        ids == nullptr || ids->type != GGML_TYPE_I32 || ids->nb[0] != sizeof(std::int32_t) ||
+        ids->ne[0] != node->ne[1] || ids->ne[1] != node->ne[2]) {
+        broken_ =
+            fmt::format("the post-activations of the experts of block {} ({}) are not plain F32 rows of the batch",
+                        layer, ggml_get_name(node));
+        return;
+    }
+    RowAccess access(node, staging_);
+    const auto width = static_cast<std::size_t>(node->ne[0]);
+    std::vector<std::int32_t> chosen(n_used);
+    for (std::size_t r = 0; r < rows.size(); ++r) {
+        const PreparedIntervention * prepared = row_edits_[rows[r]];
+        if (prepared == nullptr || !prepared->edits_mlp(layer, MlpKind::experts)) {
+            continue;
+        }
+        ggml_backend_tensor_get(ids, chosen.data(), r * ids->nb[1], chosen.size() * sizeof(std::int32_t));
+        for (std::size_t k = 0; k < n_used; ++k) {
+            const std::size_t offset = r * node->nb[2] + k * node->nb[1];
+            float * x = access.read(offset);
+            if (!prepared->edit_mlp(layer, MlpKind::experts, chosen[k], {x, width})) {
+                broken_ =
+                    fmt::format("a neuron to scale lies beyond the {} neurons of an expert of block {}", width, layer);
+                return;
+            }
+            access.write_back(offset);
         }
     }
 }

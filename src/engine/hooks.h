@@ -2,13 +2,15 @@
 
 #include <ggml.h>
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
+#include "engine/graph_names.h"
 #include "engine/steering.h"
 #include "valuelens/request.h"
 
@@ -36,19 +38,10 @@ struct BatchRow {
     const Intervention * intervention = nullptr;
 };
 
-/// What the names of a model's graph mean, learned from a first decode.
-struct GraphNames {
-    std::vector<bool> has_block_output; ///< per block: a node named l_out-<block> exists
-    std::vector<std::string> mlp_post;  ///< per block: the node that is the input of the down projection; empty: none
-    bool mlp_is_mixture = false;
-    std::vector<bool> adds_vector; ///< per block: its output is what llama.cpp's control vector was just added to
-};
-
 /// Reads and edits activations while llama.cpp computes: the eval callback of one context.
 ///
-/// Block outputs are the nodes l_out-<block>; MLP post-activations are found by the graph (the second operand of the
-/// multiplication by blk.<block>.ffn_down.weight), which works for any architecture. Tensors are reached through
-/// ggml-backend where they do not lie in host memory.
+/// What is read and edited where is told by GraphNames; which experts a token was routed to, by the graph at hand.
+/// Tensors are reached through ggml-backend where they do not lie in host memory.
 class Hooks {
 public:
     Hooks(int n_layer, int n_embd);
@@ -75,7 +68,7 @@ public:
     /// After each decode: throws Error(internal) if the graph's rows were not those announced.
     void end();
 
-    /// Throws Error(model) where the model's graph lacks what the requests ask for.
+    /// Throws as GraphNames::require() does.
     void require(const Request & request, const std::string & model_path) const;
 
     /// Seconds spent inside since construction.
@@ -84,25 +77,29 @@ public:
 private:
     bool on_ask(const ggml_tensor * node);
     bool on_value(ggml_tensor * node);
-    void learn_from(const ggml_tensor * node);
     void check_rows(const ggml_tensor * tokens);
     void visit_block_output(ggml_tensor * node, int layer);
-    void visit_mlp(ggml_tensor * node, int layer);
-    std::vector<std::size_t> rows_of(const ggml_tensor * node);
-    const PreparedIntervention & prepare(const Intervention & intervention);
+    void visit_mlp(ggml_tensor * node, MlpPlace place);
+    void visit_experts(ggml_tensor * node, int layer);
+    std::span<const std::size_t> rows_of(std::int64_t n);
+    const PreparedIntervention * prepare(const Intervention & intervention);
 
     int n_layer_;
     int n_embd_;
     bool learning_ = false;
     GraphNames names_;
-    std::map<std::string, int, std::less<>> mlp_layers_; ///< node name -> block
+    std::vector<const ggml_tensor *> expert_ids_; ///< per block, of the graph at hand: [n_used, n_token] I32
 
     const std::vector<BatchRow> * rows_ = nullptr;
     int last_layer_ = -1;
     bool wants_resid_ = false;
     bool wants_mlp_ = false;
-    std::vector<bool> edits_resid_; ///< per block, by the rows of this decode
-    std::vector<bool> edits_mlp_;
+    std::vector<bool> edits_resid_;              ///< per block, by the rows of this decode
+    std::array<std::vector<bool>, 3> edits_mlp_; ///< [MlpKind][block]
+    bool edits_any_mlp_ = false;
+    std::vector<const PreparedIntervention *> row_edits_; ///< of each row; null: none
+    std::vector<std::size_t> all_rows_;
+    std::vector<std::size_t> output_rows_;
     bool rows_checked_ = false;
     bool touched_ = false; ///< rows of this decode were read or edited
     std::string broken_;

@@ -1,5 +1,6 @@
 #include "engine/steering.h"
 
+#include <array>
 #include <cmath>
 
 #include "base/fail.h"
@@ -11,9 +12,35 @@ bool in_scope(TokenScope scope, bool is_response) {
     return scope == TokenScope::all || (scope == TokenScope::response) == is_response;
 }
 
+// In double, but in eight sums side by side, which the compiler turns into vector instructions.
+double dot(std::span<const float> a, std::span<const float> b) {
+    constexpr std::size_t lanes = 8;
+    std::array<double, lanes> sums{};
+    const std::size_t whole = a.size() / lanes * lanes;
+    for (std::size_t i = 0; i < whole; i += lanes) {
+        for (std::size_t lane = 0; lane < lanes; ++lane) {
+            sums[lane] += static_cast<double>(a[i + lane]) * static_cast<double>(b[i + lane]);
+        }
+    }
+    double sum = 0;
+    for (std::size_t i = whole; i < a.size(); ++i) {
+        sum += static_cast<double>(a[i]) * static_cast<double>(b[i]);
+    }
+    for (const double lane : sums) {
+        sum += lane;
+    }
+    return sum;
+}
+
 } // namespace
 
-PreparedIntervention::PreparedIntervention(const Intervention & intervention, int n_layer, int n_embd) {
+MlpKind mlp_kind(int expert) {
+    return expert == dense_mlp ? MlpKind::dense : expert == shared_expert ? MlpKind::shared : MlpKind::experts;
+}
+
+PreparedIntervention::PreparedIntervention(const Intervention & intervention, int n_layer, int n_embd)
+    : steps_(static_cast<std::size_t>(n_layer)) {
+    neurons_.fill(std::vector<std::vector<Factor>>(static_cast<std::size_t>(n_layer)));
     for (const LayerDirection & direction : intervention.directions) {
         if (direction.layer < 0 || direction.layer >= n_layer ||
             direction.vector.size() != static_cast<std::size_t>(n_embd)) {
@@ -22,10 +49,7 @@ PreparedIntervention::PreparedIntervention(const Intervention & intervention, in
                  direction.layer, direction.vector.size(), n_layer - 1, n_embd);
         }
         Step step{direction.vector, 0, direction.mode, direction.tokens};
-        double squares = 0;
-        for (const float x : direction.vector) {
-            squares += static_cast<double>(x) * x;
-        }
+        const double squares = dot(direction.vector, direction.vector);
         if (direction.mode == SteerMode::add) {
             for (float & x : step.vector) {
                 x *= direction.alpha;
@@ -42,50 +66,42 @@ PreparedIntervention::PreparedIntervention(const Intervention & intervention, in
             }
             step.target = direction.mode == SteerMode::clamp ? direction.alpha : 0;
         }
-        steps_[direction.layer].push_back(std::move(step));
+        steps_[static_cast<std::size_t>(direction.layer)].push_back(std::move(step));
     }
     for (const NeuronScale & scale : intervention.neurons) {
-        if (scale.layer < 0 || scale.layer >= n_layer || scale.neuron < 0) {
+        if (scale.layer < 0 || scale.layer >= n_layer || scale.neuron < 0 || scale.expert < shared_expert) {
             fail(ErrorKind::usage, "neuron scaling: block {} neuron {} does not exist; the model has blocks 0-{}",
                  scale.layer, scale.neuron, n_layer - 1);
         }
-        neurons_[scale.layer].emplace_back(scale.neuron, scale.beta);
+        neurons_[static_cast<std::size_t>(mlp_kind(scale.expert))][static_cast<std::size_t>(scale.layer)].push_back(
+            {scale.expert, scale.neuron, scale.beta});
     }
 }
 
 void PreparedIntervention::edit_block_output(int layer, bool is_response, std::span<float> row) const {
-    const auto found = steps_.find(layer);
-    if (found == steps_.end()) {
-        return;
-    }
-    for (const Step & step : found->second) {
+    for (const Step & step : steps_[static_cast<std::size_t>(layer)]) {
         if (!in_scope(step.tokens, is_response)) {
             continue;
         }
-        float factor = 1;
-        if (step.mode != SteerMode::add) {
-            double dot = 0;
-            for (std::size_t i = 0; i < row.size(); ++i) {
-                dot += static_cast<double>(row[i]) * step.vector[i];
-            }
-            factor = static_cast<float>(step.target - dot);
-        }
+        const float factor =
+            step.mode == SteerMode::add ? 1.0f : static_cast<float>(step.target - dot(row, step.vector));
+        float * x = row.data();
+        const float * v = step.vector.data();
         for (std::size_t i = 0; i < row.size(); ++i) {
-            row[i] += factor * step.vector[i];
+            x[i] += factor * v[i];
         }
     }
 }
 
-bool PreparedIntervention::edit_mlp(int layer, std::span<float> row) const {
-    const auto found = neurons_.find(layer);
-    if (found == neurons_.end()) {
-        return true;
-    }
-    for (const auto & [neuron, beta] : found->second) {
-        if (static_cast<std::size_t>(neuron) >= row.size()) {
+bool PreparedIntervention::edit_mlp(int layer, MlpKind kind, int expert, std::span<float> row) const {
+    for (const Factor & factor : neurons_[static_cast<std::size_t>(kind)][static_cast<std::size_t>(layer)]) {
+        if (kind == MlpKind::experts && factor.expert != expert) {
+            continue;
+        }
+        if (static_cast<std::size_t>(factor.neuron) >= row.size()) {
             return false;
         }
-        row[static_cast<std::size_t>(neuron)] *= beta;
+        row[static_cast<std::size_t>(factor.neuron)] *= factor.beta;
     }
     return true;
 }

@@ -45,7 +45,14 @@ std::vector<EvaluationScore> read_scores(const json & list) {
 json variants_json(const Evaluation & evaluation) {
     json list = json::array();
     for (const EvaluationVariant & variant : evaluation.variants) {
-        list.push_back({{"name", variant.name}, {"steer", variant.steer}, {"scale_neurons", variant.scale_neurons}});
+        json files = json::array();
+        for (const auto & [file, sha256] : variant.files) {
+            files.push_back({{"file", file}, {"sha256", sha256}});
+        }
+        list.push_back({{"name", variant.name},
+                        {"steer", variant.steer},
+                        {"scale_neurons", variant.scale_neurons},
+                        {"files", std::move(files)}});
     }
     return list;
 }
@@ -134,6 +141,9 @@ Evaluation read(const json & stored) {
     for (const json & variant : stored.at("variants")) {
         evaluation.variants.push_back({variant.at("name"), variant.at("steer").get<std::vector<std::string>>(),
                                        variant.at("scale_neurons").get<std::vector<std::string>>(), nullptr});
+        for (const json & file : variant.at("files")) {
+            evaluation.variants.back().files.emplace_back(file.at("file"), file.at("sha256"));
+        }
     }
     evaluation.group_kind = stored.at("group_kind");
     evaluation.quantities = stored.at("quantities").get<std::vector<std::string>>();

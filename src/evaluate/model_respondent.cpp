@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "base/fail.h"
+#include "base/hash.h"
 #include "evaluate/option_scores.h"
 #include "evaluate/respondent.h"
 
@@ -24,8 +25,8 @@ class ModelRespondent : public Respondent {
 public:
     ModelRespondent(std::shared_ptr<Model> model, const SchedulerOptions & scheduler,
                     std::vector<EvaluationVariant> variants, ProgressSink & progress, std::stop_token stop)
-        : model_(std::move(model)), scheduler_(model_, scheduler), variants_(std::move(variants)), progress_(progress),
-          stop_(std::move(stop)) {}
+        : model_(std::move(model)), options_(scheduler), scheduler_(model_, scheduler), variants_(std::move(variants)),
+          progress_(progress), stop_(std::move(stop)) {}
 
     const std::vector<EvaluationVariant> & variants() const override { return variants_; }
 
@@ -76,10 +77,30 @@ public:
         evaluation.settings.emplace_back("prompt", model_->info().has_chat_template ? "chat template, empty system"
                                                                                     : "plain text");
         evaluation.settings.insert(evaluation.settings.end(), settings_.begin(), settings_.end());
+        describe_engine(evaluation);
         evaluation.notes.insert(evaluation.notes.end(), notes_.begin(), notes_.end());
     }
 
 private:
+    /// How the model was run, as the command line names it.
+    void describe_engine(Evaluation & evaluation) const {
+        const ModelOptions & model = model_->options();
+        auto & settings = evaluation.settings;
+        settings.emplace_back("parallel", fmt::format("{}", options_.parallel));
+        settings.emplace_back("batch_size", fmt::format("{}", options_.batch_size));
+        settings.emplace_back("ctx_size", fmt::format("{}", options_.ctx_size));
+        settings.emplace_back("kv_type", options_.kv_type);
+        settings.emplace_back("threads", fmt::format("{}", model.threads));
+        settings.emplace_back("n_gpu_layers", fmt::format("{}", model.n_gpu_layers));
+        if (!model.chat_template.empty()) {
+            settings.emplace_back("chat_template_sha256", sha256_hex(model.chat_template));
+        }
+        if (!model.chat_template_kwargs.empty()) {
+            settings.emplace_back("chat_template_kwargs", model.chat_template_kwargs);
+        }
+        settings.emplace_back("date", model.date);
+    }
+
     std::vector<Token> render(const std::string & user) const {
         if (model_->info().has_chat_template) {
             return model_->render_chat("", user).tokens;
@@ -220,6 +241,7 @@ private:
     }
 
     std::shared_ptr<Model> model_;
+    SchedulerOptions options_;
     Scheduler scheduler_;
     std::vector<EvaluationVariant> variants_;
     ProgressSink & progress_;

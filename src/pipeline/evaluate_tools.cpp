@@ -13,6 +13,7 @@ Evaluation evaluate_to_file(const EvaluationTask & task, const EvaluateRequest &
     std::vector<EvaluationVariant> variants = evaluation_variants(
         request.steer, request.scale_neurons,
         load_intervention(request.steer, request.scale_neurons, read_model_info(request.model.path), progress));
+    variants.back().files = intervention_files(request.steer, request.scale_neurons);
     const std::shared_ptr<Model> model = Model::load(request.model, progress, stop);
     Evaluation evaluation =
         evaluate(task, model, request.scheduler, std::move(variants), request.options, progress, stop);

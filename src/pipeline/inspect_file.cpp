@@ -115,12 +115,35 @@ FileInspection inspect_control_vector(const fs::path & path) {
     return result;
 }
 
+FileInspection inspect_lora(const fs::path & path) {
+    const LoraSummary lora = read_lora_summary(path);
+    FileInspection result;
+    result.kind = FileKind::adapter;
+    result.facts = {{"format", "LoRA adapter of llama.cpp: adds alpha / rank lora_b lora_a to each weight"},
+                    {"architecture", lora.architecture},
+                    {"alpha", fmt::format("{}", lora.alpha)},
+                    {"weights changed", std::to_string(lora.pairs.size())}};
+    for (const auto & [key, text] : lora.texts) {
+        if (key != "general.architecture" && key != "general.type" && key != "adapter.type") {
+            result.facts.emplace_back(key, text);
+        }
+    }
+    for (const LoraSummary::Pair & pair : lora.pairs) {
+        result.tensors.push_back({pair.weight + ".lora_a", pair.type, pair.a_shape});
+        result.tensors.push_back({pair.weight + ".lora_b", pair.type, pair.b_shape});
+    }
+    return result;
+}
+
 FileInspection inspect_gguf(const fs::path & path) {
     // The kind stands in the header, whose text entries come first.
     std::string header(4096, '\0');
     std::ifstream(path, std::ios::binary).read(header.data(), static_cast<std::streamsize>(header.size()));
     if (header.find("controlvector") != std::string::npos) {
         return inspect_control_vector(path);
+    }
+    if (is_adapter_file(path)) {
+        return inspect_lora(path);
     }
     const ModelInfo info = read_model_info(path.string());
     FileInspection result;
@@ -272,6 +295,8 @@ const char * to_string(FileKind kind) {
         return "neurons";
     case FileKind::json:
         return "results";
+    case FileKind::adapter:
+        return "LoRA adapter";
     case FileKind::model:
         return "model";
     case FileKind::run:
@@ -310,7 +335,8 @@ FileInspection inspect_file(const fs::path & path) {
         result = inspect_json(path);
     } else {
         fail(ErrorKind::bad_input,
-             "{}: is none of a run's folder, safetensors, npz, a GGUF model or control vector, neurons.csv, or a JSON "
+             "{}: is none of a run's folder, safetensors, npz, a GGUF model, control vector or LoRA, neurons.csv, or a "
+             "JSON "
              "file of "
              "results",
              path.string());

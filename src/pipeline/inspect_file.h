@@ -11,7 +11,20 @@
 namespace valuelens {
 
 /// What kind of file of ours one is, told by its contents.
-enum class FileKind { activations, slice_sums, vectors, axes, directions, probe, tensors, neurons, json, model, run };
+enum class FileKind {
+    activations,
+    slice_sums,
+    vectors,
+    axes,
+    directions,
+    probe,
+    tensors,
+    neurons,
+    json,
+    adapter,
+    model,
+    run
+};
 const char * to_string(FileKind kind);
 
 /// What any file says about itself, before its numbers are looked at.
@@ -25,12 +38,12 @@ struct FileInspection {
     std::uint64_t bytes = 0;
     std::optional<Provenance> provenance;                   ///< where the file states one
     std::vector<std::pair<std::string, std::string>> facts; ///< name and value, in order
-    std::vector<Tensor> tensors;                            ///< of safetensors
+    std::vector<Tensor> tensors;                            ///< of safetensors, npz and adapters
 };
 
-/// Looks into a run's folder, a safetensors or npz file, a GGUF model or control vector, a PEFT folder, a table of
-/// neurons (with its companion), or a JSON file of results. Throws
-/// Error(bad_input) for anything else, saying what is understood, and as the readers do for damaged files.
+/// Looks into a run's folder, a safetensors or npz file, a GGUF model, control vector or LoRA, a PEFT folder, a table
+/// of neurons (with its companion), or a JSON file of results. Throws Error(bad_input) for anything else, saying what
+/// is understood, and as the readers do for damaged files.
 FileInspection inspect_file(const std::filesystem::path & path);
 
 } // namespace valuelens

@@ -6,19 +6,17 @@
 #include <map>
 #include <set>
 #include <string_view>
-#include <utility>
 
 #include <nlohmann/json.hpp>
 
 #include "base/fail.h"
 #include "base/file.h"
 #include "store/provenance.h"
+#include "valuelens/neurons.h"
 
 namespace valuelens {
 
 namespace {
-
-using Neuron = std::pair<int, int>; ///< (layer, neuron)
 
 std::vector<std::string_view> split_commas(std::string_view line) {
     std::vector<std::string_view> cells;
@@ -81,6 +79,17 @@ int read_number(std::string_view cell, const std::string & where, const char * c
     return number;
 }
 
+/// NeuronScale::expert as neurons.csv writes it.
+int read_expert(std::string_view cell, const std::string & where, const ModelInfo & model) {
+    if (cell.empty()) {
+        return dense_mlp;
+    }
+    if (model.n_expert == 0) {
+        fail(ErrorKind::bad_input, "{}: names expert \"{}\", and the model is no mixture of experts", where, cell);
+    }
+    return cell == "shared" ? shared_expert : read_number(cell, where, "expert", model.n_expert);
+}
+
 /// A table that `valuelens neurons` made has a JSON beside it that names its model; one made elsewhere need not.
 void require_table_of_model(const NeuronSpec & spec, const ModelInfo & model) {
     const std::filesystem::path beside = std::filesystem::path(spec.file).replace_extension(".json");
@@ -99,9 +108,9 @@ void require_table_of_model(const NeuronSpec & spec, const ModelInfo & model) {
     require_same_model(provenance, model.identity, model.name, spec.file);
 }
 
-std::set<Neuron> select_neurons(const NeuronSpec & spec, const ModelInfo & model) {
+std::set<NeuronId> select_neurons(const NeuronSpec & spec, const ModelInfo & model) {
     std::optional<Columns> columns;
-    std::set<Neuron> selected;
+    std::set<NeuronId> selected;
     for_each_line(spec.file, [&](std::string_view line, std::size_t number) {
         if (!columns) {
             columns = read_header(spec, line);
@@ -115,23 +124,20 @@ std::set<Neuron> select_neurons(const NeuronSpec & spec, const ModelInfo & model
         if (cells.size() != columns->count) {
             fail(ErrorKind::bad_input, "{}: has {} cells, expected {}", where, cells.size(), columns->count);
         }
-        const bool of_expert = columns->expert && !cells[*columns->expert].empty();
-        const Neuron neuron{read_number(cells[columns->layer], where, "layer", model.n_layer),
-                            read_number(cells[columns->neuron], where, "neuron",
-                                        of_expert ? std::numeric_limits<int>::max() : model.n_ff)};
+        NeuronId neuron;
+        neuron.layer = read_number(cells[columns->layer], where, "layer", model.n_layer);
+        neuron.expert = columns->expert ? read_expert(cells[*columns->expert], where, model) : dense_mlp;
+        // How many neurons an expert has is known to the model's graph alone, which checks it.
+        neuron.neuron = read_number(cells[columns->neuron], where, "neuron",
+                                    neuron.expert == dense_mlp ? model.n_ff : std::numeric_limits<int>::max());
         if (spec.value && (cells[*columns->value] != *spec.value || cells[*columns->category] != *spec.category)) {
             return;
         }
-        if (spec.layers && !spec.layers->contains(neuron.first)) {
+        if (spec.layers && !spec.layers->contains(neuron.layer)) {
             return;
         }
-        if (of_expert) {
-            fail(ErrorKind::bad_input,
-                 "{}: is a neuron of an expert; only those of dense layers can be scaled, choose these with layers=A-B",
-                 where);
-        }
         if (!selected.insert(neuron).second) {
-            fail(ErrorKind::bad_input, "{}: neuron {} of layer {} comes twice", where, neuron.second, neuron.first);
+            fail(ErrorKind::bad_input, "{}: neuron {} of layer {} comes twice", where, neuron.neuron, neuron.layer);
         }
     });
     if (!columns) {
@@ -163,19 +169,19 @@ NeuronSpec parse_neuron_spec(const std::string & text) {
 }
 
 std::vector<NeuronScale> load_neuron_scales(std::span<const NeuronSpec> specs, const ModelInfo & model) {
-    std::map<Neuron, float> factors;
+    std::map<NeuronId, float> factors;
     for (const NeuronSpec & spec : specs) {
         if (spec.layers) {
             require_layers(spec.text, *spec.layers, model.n_layer);
         }
         require_table_of_model(spec, model);
-        for (const Neuron & neuron : select_neurons(spec, model)) {
+        for (const NeuronId & neuron : select_neurons(spec, model)) {
             factors.try_emplace(neuron, 1.0f).first->second *= spec.beta;
         }
     }
     std::vector<NeuronScale> scales;
     for (const auto & [neuron, factor] : factors) {
-        scales.push_back({neuron.first, neuron.second, factor});
+        scales.push_back({neuron.layer, neuron.neuron, factor, neuron.expert});
     }
     return scales;
 }

@@ -13,7 +13,7 @@
 namespace valuelens {
 
 /// `--scale-neurons neurons.csv,value=V,category=C[,beta=X][,layers=A-B]`, or a CSV of `layer,neuron` without value and
-/// category.
+/// category. A column `expert` (empty, a number, or "shared") tells the experts of a mixture apart.
 struct NeuronSpec {
     std::filesystem::path file;
     std::optional<std::string> value;
@@ -26,7 +26,7 @@ struct NeuronSpec {
 /// Throws Error(usage) that quotes the specification.
 NeuronSpec parse_neuron_spec(const std::string & text);
 
-/// The neurons of all specifications, ascending by layer and neuron; factors of a neuron that several name are
+/// The neurons of all specifications, ascending by layer, expert and neuron; factors of a neuron that several name are
 /// multiplied. Throws Error(bad_input) with file:line for a broken table, a neuron that the model does not have or that
 /// comes twice in one selection, a table whose JSON beside it (neurons.json of neurons.csv) names another model, and
 /// where nothing is selected; Error(usage) for layers outside the model.

@@ -1,9 +1,11 @@
 #include "pipeline/steer_spec.h"
 
+#include <algorithm>
 #include <numeric>
 #include <utility>
 
 #include "base/fail.h"
+#include "base/hash.h"
 #include "pipeline/neuron_spec.h"
 #include "store/provenance.h"
 
@@ -35,10 +37,14 @@ std::string shape_text(const std::vector<std::size_t> & shape) {
 void require_fit(const SteerSpec & spec, const Directions & directions, const ModelInfo & model) {
     const auto n_layer = static_cast<std::size_t>(model.n_layer);
     const auto n_embd = static_cast<std::size_t>(model.n_embd);
-    const bool hidden_states = spec.location == RowLocation::layer_input && directions.shape[0] == n_layer + 1;
+    const bool one_more = directions.shape[0] == n_layer + 1;
+    const bool hidden_states = spec.location == RowLocation::layer_input && one_more;
     if (directions.n_embd != n_embd || (directions.all_layers && directions.shape[0] != n_layer && !hidden_states)) {
-        fail(ErrorKind::bad_input, "{}: \"{}\" has shape {}, expected {} or {}", spec.file.string(), directions.key,
-             shape_text(directions.shape), shape_text({n_layer, n_embd}), shape_text({n_embd}));
+        fail(ErrorKind::bad_input, "{}: \"{}\" has shape {}, expected {} or {}{}", spec.file.string(), directions.key,
+             shape_text(directions.shape), shape_text({n_layer, n_embd}), shape_text({n_embd}),
+             one_more && directions.all_layers && directions.n_embd == n_embd
+                 ? "; one row more than blocks is transformers' hidden_states: read it with location=layer_input"
+                 : "");
     }
     if (!directions.layers.empty() && directions.layers.back() >= model.n_layer) {
         fail(ErrorKind::bad_input, "{}: \"{}\" has a direction for layer {}, the model has the layers 0-{}",
@@ -80,12 +86,13 @@ SteerSpec parse_steer_spec(const std::string & text) {
 }
 
 std::vector<LayerDirection> load_directions(const SteerSpec & spec, const ModelInfo & model, ProgressSink & progress) {
-    const Directions directions = read_directions(spec.file, spec.key, spec.location);
+    Directions directions = read_directions(spec.file, spec.key, spec.location);
     if (directions.provenance) {
         require_same_model(*directions.provenance, model.identity, model.name, spec.file);
         require_same_location(*directions.provenance, "resid_post", spec.file);
     }
     require_fit(spec, directions, model);
+    leave_out_final_norm(directions, model.n_layer);
     for (const std::string & note : directions.notes) {
         progress.message(LogLevel::warning, note);
     }
@@ -133,6 +140,24 @@ std::shared_ptr<const Intervention> load_intervention(std::span<const std::strin
     }
     intervention->neurons = load_neuron_scales(neuron_specs, model);
     return intervention;
+}
+
+std::vector<std::pair<std::string, std::string>> intervention_files(std::span<const std::string> steer,
+                                                                    std::span<const std::string> scale_neurons) {
+    std::vector<std::filesystem::path> paths;
+    for (const std::string & text : steer) {
+        paths.push_back(parse_steer_spec(text).file);
+    }
+    for (const std::string & text : scale_neurons) {
+        paths.push_back(parse_neuron_spec(text).file);
+    }
+    std::vector<std::pair<std::string, std::string>> files;
+    for (auto path = paths.begin(); path != paths.end(); ++path) {
+        if (std::find(paths.begin(), path, *path) == path) {
+            files.emplace_back(path->string(), sha256_file(*path));
+        }
+    }
+    return files;
 }
 
 } // namespace valuelens

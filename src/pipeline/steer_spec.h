@@ -4,6 +4,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "pipeline/spec_text.h"
@@ -49,5 +50,9 @@ std::shared_ptr<const Intervention> load_intervention(std::span<const std::strin
                                                       std::span<const std::string> scale_neurons,
                                                       const ModelInfo & model,
                                                       ProgressSink & progress = silent_progress());
+
+/// The files that specifications name, each once, as written, with their SHA-256: what a result rests on.
+std::vector<std::pair<std::string, std::string>> intervention_files(std::span<const std::string> steer,
+                                                                    std::span<const std::string> scale_neurons);
 
 } // namespace valuelens

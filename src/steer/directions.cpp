@@ -244,6 +244,20 @@ Directions read_directions(const fs::path & path, const std::string & key, RowLo
     return directions;
 }
 
+void leave_out_final_norm(Directions & directions, int n_layer) {
+    // Only layer_input makes the rows of a file that names no blocks fewer than its shape says.
+    const bool shifted = directions.all_layers && directions.layers.size() + 1 == directions.shape[0];
+    if (!shifted || directions.shape[0] != static_cast<std::size_t>(n_layer) + 1) {
+        return;
+    }
+    directions.layers.pop_back();
+    directions.rows.resize(directions.layers.size() * directions.n_embd);
+    directions.notes.push_back(
+        fmt::format("{}: row {} of \"{}\" lies behind the model's final norm (hidden_states have one entry more than "
+                    "the model has blocks) and is left out",
+                    directions.file.string(), n_layer, directions.key));
+}
+
 std::span<const float> row_of_layer(const Directions & directions, int layer) {
     if (directions.layers.empty()) {
         return directions.row(0);

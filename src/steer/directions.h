@@ -53,6 +53,10 @@ struct Directions {
 /// another component than hidden states; Error(usage): layer_input for a vector of no block.
 Directions read_directions(const std::filesystem::path & path, const std::string & key, RowLocation location);
 
+/// Takes out the last row of transformers' hidden_states (n_layer + 1 rows, read with layer_input), which lies behind
+/// the model's final norm and not in its residual stream, and notes it. Other directions are left as they are.
+void leave_out_final_norm(Directions & directions, int n_layer);
+
 /// The row that acts at the output of a block: the only one of a vector for no block in particular. Throws Error(usage)
 /// where the file has none for it.
 std::span<const float> row_of_layer(const Directions & directions, int layer);

@@ -25,29 +25,27 @@ namespace fs = std::filesystem;
 constexpr std::array<std::string_view, 11> peft_architectures = {
     "llama", "qwen2", "qwen3", "gemma", "gemma2", "gemma3", "phi3", "olmo2", "stablelm", "smollm3", "granite"};
 
-std::size_t find_matrix(const DownProjections & projections, int layer) {
+std::size_t find_matrix(const DownProjections & projections, int layer, int expert) {
     const auto matrices = projections.matrices();
-    const auto found = std::find_if(matrices.begin(), matrices.end(), [layer](const DownProjection & matrix) {
-        return matrix.layer == layer && matrix.expert == -1;
+    const auto found = std::find_if(matrices.begin(), matrices.end(), [&](const DownProjection & matrix) {
+        return matrix.layer == layer && matrix.expert == expert;
     });
     if (found == matrices.end()) {
-        fail(ErrorKind::model, "{}: block {} has no dense down projection (blk.{}.ffn_down.weight) to change",
-             projections.info().path, layer, layer);
+        const char * tensor = expert == dense_mlp       ? "ffn_down"
+                              : expert == shared_expert ? "ffn_down_shexp"
+                                                        : "ffn_down_exps";
+        fail(ErrorKind::model, "{}: block {} has no down projection of {} (blk.{}.{}.weight) to change",
+             projections.info().path, layer, expert == dense_mlp ? "a dense MLP" : "such an expert", layer, tensor);
     }
     return static_cast<std::size_t>(found - matrices.begin());
 }
 
-/// The pair of one block. Neurons of one block of the quantisation are dequantised together.
-LoraPair make_pair_of(const DownProjections & projections, std::span<const NeuronScale> neurons) {
-    const std::size_t matrix = find_matrix(projections, neurons.front().layer);
-    const DownProjection & projection = projections.matrices()[matrix];
-    LoraPair pair;
-    pair.weight = projection.tensor;
-    pair.n_in = projection.n_neuron;
-    pair.n_out = projections.n_embd();
-    pair.rank = neurons.size();
-    pair.a.resize(pair.rank * pair.n_in);
-    pair.b.resize(pair.n_out * pair.rank);
+/// Fills one plane of a pair with the neurons of one matrix. Neurons of one block of the quantisation are dequantised
+/// together.
+void fill_plane(const DownProjections & projections, std::size_t matrix, std::span<const NeuronScale> neurons,
+                LoraPair & pair, std::size_t plane) {
+    float * a = pair.a.data() + plane * pair.rank * pair.n_in;
+    float * b = pair.b.data() + plane * pair.n_out * pair.rank;
     const std::size_t step = projections.column_step(matrix);
     std::vector<float> columns;
     std::size_t begin = pair.n_in; // nothing is read yet
@@ -64,10 +62,60 @@ LoraPair make_pair_of(const DownProjections & projections, std::span<const Neuro
             columns.resize(pair.n_out * width);
             projections.read(matrix, 0, pair.n_out, begin, width, columns.data(), width);
         }
-        pair.a[r * pair.n_in + neuron] = 1.0f;
+        a[r * pair.n_in + neuron] = 1.0f;
         for (std::size_t row = 0; row < pair.n_out; ++row) {
-            pair.b[row * pair.rank + r] = (neurons[r].beta - 1.0f) * columns[row * width + neuron - begin];
+            b[row * pair.rank + r] = (neurons[r].beta - 1.0f) * columns[row * width + neuron - begin];
         }
+    }
+}
+
+using Neurons = std::span<const NeuronScale>;
+
+bool of_experts(const NeuronScale & neuron) {
+    return neuron.expert >= 0;
+}
+
+/// The neurons at the beginning that `same` holds for, compared with the first.
+template <typename Same>
+Neurons leading(Neurons neurons, Same && same) {
+    const auto end = std::find_if(neurons.begin(), neurons.end(),
+                                  [&](const NeuronScale & each) { return !same(each, neurons.front()); });
+    return neurons.first(static_cast<std::size_t>(end - neurons.begin()));
+}
+
+bool same_matrix(const NeuronScale & a, const NeuronScale & b) {
+    return a.layer == b.layer && a.expert == b.expert;
+}
+
+/// The pair of one matrix, or of all experts of a block.
+LoraPair make_pair_of(const DownProjections & projections, Neurons neurons) {
+    std::size_t rank = 0;
+    for (Neurons rest = neurons; !rest.empty();) {
+        const Neurons own = leading(rest, same_matrix);
+        rank = std::max(rank, own.size());
+        rest = rest.subspan(own.size());
+    }
+    const NeuronScale & front = neurons.front();
+    const std::size_t first =
+        find_matrix(projections, front.layer, of_experts(front) ? 0 : front.expert); // planes lie in this order
+    const DownProjection & projection = projections.matrices()[first];
+    LoraPair pair;
+    pair.weight = projection.tensor;
+    pair.n_in = projection.n_neuron;
+    pair.n_out = projections.n_embd();
+    pair.rank = rank;
+    if (of_experts(front)) {
+        const auto matrices = projections.matrices();
+        pair.n_expert = static_cast<std::size_t>(std::count_if(
+            matrices.begin(), matrices.end(), [&](const DownProjection & each) { return each.tensor == pair.weight; }));
+    }
+    pair.a.resize(pair.n_expert * pair.rank * pair.n_in);
+    pair.b.resize(pair.n_expert * pair.n_out * pair.rank);
+    for (Neurons rest = neurons; !rest.empty();) {
+        const Neurons own = leading(rest, same_matrix);
+        const std::size_t matrix = find_matrix(projections, own.front().layer, own.front().expert);
+        fill_plane(projections, matrix, own, pair, matrix - first);
+        rest = rest.subspan(own.size());
     }
     return pair;
 }
@@ -127,12 +175,14 @@ NeuronLora make_neuron_lora(const std::string & model_path, std::span<const Neur
     if (changed.empty()) {
         fail(ErrorKind::bad_input, "no neuron is scaled by another factor than 1, so there is nothing to export");
     }
-    for (auto begin = changed.begin(); begin != changed.end();) {
-        const auto end = std::find_if(begin, changed.end(),
-                                      [&](const NeuronScale & neuron) { return neuron.layer != begin->layer; });
-        lora.layers.push_back(begin->layer);
-        lora.pairs.push_back(make_pair_of(projections, std::span(begin, end)));
-        begin = end;
+    for (Neurons rest = changed; !rest.empty();) {
+        const Neurons own = leading(rest, [](const NeuronScale & a, const NeuronScale & b) {
+            return a.layer == b.layer && (a.expert == b.expert || (of_experts(a) && of_experts(b)));
+        });
+        lora.layers.push_back(own.front().layer);
+        lora.pairs.push_back(make_pair_of(projections, own));
+        lora.has_experts = lora.has_experts || own.front().expert != dense_mlp;
+        rest = rest.subspan(own.size());
     }
     lora.n_neurons = changed.size();
     return lora;
@@ -161,6 +211,9 @@ void require_peft_names(const std::string & architecture) {
 void write_neuron_lora_peft(const fs::path & folder, const NeuronLora & lora,
                             const std::map<std::string, std::string> & how) {
     require_peft_names(lora.architecture);
+    if (lora.has_experts) {
+        fail(ErrorKind::usage, "PEFT has no modules for the experts of a mixture; export --format lora for llama.cpp");
+    }
     std::error_code problem;
     if (fs::exists(folder) && (!fs::is_directory(folder) || !fs::is_empty(folder, problem) || problem)) {
         fail(ErrorKind::bad_input, "{}: exists and is not empty; name another folder", folder.string());

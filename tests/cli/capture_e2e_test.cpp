@@ -124,7 +124,7 @@ TEST_F(CaptureCommand, CtrlCExitsWithSixAndLeavesNoFile) {
     const ProgramResult result = program.wait();
     EXPECT_EQ(result.exit_code, 6);
     EXPECT_EQ(result.out, "");
-    EXPECT_EQ(result.last_error_line(), "interrupted; run the same command again to go on");
+    EXPECT_EQ(result.last_error_line(), "interrupted; no result was written, the same command starts over");
     EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder_.path()), {}), 1) << "only the input is left";
 }
 

@@ -76,6 +76,10 @@ TEST_F(EvalCommand, ComparesASteeredModelWithTheBaseOnTheSameItems) {
     const Evaluation stored = read_evaluation(output_);
     ASSERT_EQ(stored.variants.size(), 2u);
     EXPECT_EQ(stored.variants[1].steer, std::vector<std::string>{steer});
+    ASSERT_EQ(stored.variants[1].files.size(), 1u);
+    EXPECT_EQ(stored.variants[1].files[0].second.size(), 64u);
+    EXPECT_THAT(stored.settings, testing::IsSupersetOf({std::pair<std::string, std::string>("parallel", "8"),
+                                                        std::pair<std::string, std::string>("kv_type", "auto")}));
     EXPECT_EQ(stored.items.size(), 3u);
     EXPECT_EQ(stored.model_identity, read_model_info(model_).identity);
     EXPECT_EQ(stored.find("likeness")->differences[1].n, 3u);

@@ -6,7 +6,9 @@
 #include "cli/program.h"
 #include "pipeline/steer_files.h"
 #include "steer/directions.h"
+#include "store/safetensors.h"
 #include "support/gguf_writer.h"
+#include "support/tiny_language_model.h"
 
 namespace valuelens {
 namespace {
@@ -82,6 +84,34 @@ TEST_F(ExportCommand, WritesLoraAndPeftOfScaledNeurons) {
     EXPECT_EQ(peft.exit_code, 0) << peft.err;
     EXPECT_TRUE(std::filesystem::exists(folder_ / "peft" / "adapter_model.safetensors"));
     expect_failure({"sample", "-m", (folder_ / "lora.gguf").string(), "--prompt", "x"}, 4, {"LoRA adapter"});
+}
+
+TEST_F(ExportCommand, WritesAModelWithoutADirection) {
+    const std::string model = test::TinyLanguageModel::dense().write(folder_ / "m.gguf");
+    const std::vector<float> rows(3 * test::TinyLanguageModel::n_embd, 1.0f);
+    const std::vector<FloatTensor> tensors = {{"care/shared", {3, test::TinyLanguageModel::n_embd}, rows}};
+    write_safetensors(folder_ / "d.safetensors", tensors, {});
+    const auto arguments = [&](const std::vector<std::string> & more, const std::string & output) {
+        std::vector<std::string> all = {"export",   "--ablate",
+                                        "-m",       model,
+                                        "--from",   (folder_ / "d.safetensors").string(),
+                                        "--key",    "care/shared",
+                                        "--output", (folder_ / output).string()};
+        all.insert(all.end(), more.begin(), more.end());
+        return all;
+    };
+    const ProgramResult result = run_program(arguments({"--layers", "1", "--json"}, "ablated.gguf"));
+    ASSERT_EQ(result.exit_code, 0) << result.err;
+    const auto json = nlohmann::json::parse(result.out);
+    EXPECT_EQ(json["tensors_changed"], 13) << "embedding; two matrices with their biases in each of three blocks";
+    EXPECT_EQ(json["tensors_widened"], 0);
+    const ProgramResult info = run_program({"models", "info", (folder_ / "ablated.gguf").string(), "--json"});
+    EXPECT_EQ(info.exit_code, 0) << info.err;
+    EXPECT_THAT(info.out, HasSubstr("(ablated)"));
+    expect_failure(arguments({}, "out"), 2, {"--layers N"});
+    expect_failure(arguments({"--layers", "0-1"}, "out"), 2, {"--layers N"});
+    expect_failure(arguments({"--layers", "1", "--alpha", "2"}, "out"), 2, {"--alpha"});
+    expect_failure(arguments({"--format", "gguf"}, "out"), 2, {"--format", "--ablate"});
 }
 
 TEST_F(ExportCommand, BadInputIsOneSentenceWithItsCode) {

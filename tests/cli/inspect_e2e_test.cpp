@@ -3,8 +3,10 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/file.h"
 #include "cli/program.h"
 #include "store/activations.h"
+#include "support/tiny_language_model.h"
 #include "valuelens/vectors.h"
 
 namespace valuelens {
@@ -131,6 +133,21 @@ TEST_F(Inspect, ExportsAreDirections) {
         EXPECT_EQ(json["kind"], "directions") << format;
         EXPECT_GE(json["tensors"].size(), 1u) << format;
     }
+}
+
+TEST_F(Inspect, ALoraShowsWhatItChanges) {
+    const std::string model = test::TinyLanguageModel::mixture().write(folder / "m.gguf");
+    write_file(folder / "n.csv", "layer,expert,neuron\n1,2,3\n1,2,4\n2,shared,0\n");
+    const ProgramResult result = run_program({"export", "-m", model, "--scale-neurons", (folder / "n.csv").string(),
+                                              "--format", "lora", "--output", (folder / "lora.gguf").string()});
+    ASSERT_EQ(result.exit_code, 0) << result.err;
+    const auto json = inspect(folder / "lora.gguf");
+    EXPECT_EQ(json["kind"], "LoRA adapter");
+    EXPECT_EQ(json["facts"]["architecture"], "qwen2moe");
+    EXPECT_EQ(json["facts"]["weights changed"], "2");
+    EXPECT_EQ(json["tensors"][0]["name"], "blk.1.ffn_down_exps.weight.lora_a");
+    EXPECT_EQ(json["tensors"][0]["shape"], nlohmann::json({5, 2, 16}));
+    EXPECT_EQ(json["tensors"][3]["shape"], nlohmann::json({32, 1}));
 }
 
 TEST_F(Inspect, OtherFilesAreRefusedInOneSentence) {

@@ -27,7 +27,7 @@ TEST(Hooks, WhatTheGraphLacksIsAModelErrorThatNamesTheBlock) {
         expect_error(ErrorKind::model, {"odd.gguf", "block 0", "l_out-0", "another architecture"},
                      [&] { hooks.require(request, "odd.gguf"); });
     }
-    for (const Request & request : {capturing({.mlp_post = true}), with({.neurons = {{1, 0, 0.0f}}})}) {
+    for (const Request & request : {capturing({.mlp_post = true}), with({.neurons = {{0, 0, 0.0f}}})}) {
         expect_error(ErrorKind::model, {"odd.gguf", "block 0", "blk.0.ffn_down.weight"},
                      [&] { hooks.require(request, "odd.gguf"); });
     }

@@ -278,7 +278,11 @@ TEST_F(SchedulerModel, AlphaZeroChangesNothingAndAblatingTwiceEqualsOnce) {
     for (const Request & request : requests) {
         alone.push_back(Scheduler(model, {.parallel = 1}).run_all(std::span(&request, 1))[0]);
     }
-    EXPECT_EQ(alone[0].last_logits, alone[1].last_logits);
+    EXPECT_EQ(alone[0].last_logits, alone[1].last_logits) << "added by llama.cpp's adapter";
+    Request by_hook = base;
+    by_hook.intervention = intervention({{0, direction, 0.0f, SteerMode::add, TokenScope::all}});
+    EXPECT_EQ(Scheduler(model, {.parallel = 1}).run_all(std::span(&by_hook, 1))[0].last_logits, alone[0].last_logits)
+        << "block 0 is the hook's";
     EXPECT_LT(relative_error(alone[3].last_logits, alone[2].last_logits), 1e-5);
     EXPECT_LT(relative_error(alone[4].last_logits, alone[2].last_logits), 1e-4);
     const auto component = [&](const Response & response) {
@@ -293,6 +297,7 @@ TEST_F(SchedulerModel, AlphaZeroChangesNothingAndAblatingTwiceEqualsOnce) {
     };
     EXPECT_GT(component(alone[0]), 1e-3);
     EXPECT_LT(component(alone[2]), 1e-4); // the capture sees the steered stream
+    EXPECT_LT(component(alone[4]), 1e-4) << "nothing is left of what was added before";
 }
 
 } // namespace

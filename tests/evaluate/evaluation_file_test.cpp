@@ -27,8 +27,9 @@ Evaluation example() {
     evaluation.bootstraps = 1000;
     evaluation.confidence = 0.9;
     evaluation.settings = {{"language", "ko"}, {"frames", "3"}};
-    evaluation.variants = {{"base", {}, {}, nullptr},
-                           {"steered", {"axes.st:power/shared,alpha=4"}, {"n.csv"}, nullptr}};
+    evaluation.variants = {
+        {"base", {}, {}, nullptr},
+        {"steered", {"axes.st:power/shared,alpha=4"}, {"n.csv"}, nullptr, {{"axes.st", "00aa"}, {"n.csv", "00bb"}}}};
     evaluation.group_kind = "value";
     evaluation.quantities = {"likeness"};
     evaluation.measures = {{"likeness", "likeness", "1 to 6", Aggregate::mean, false, true},
@@ -53,6 +54,7 @@ TEST_F(EvaluationFile, ReadsBackWhatWasWritten) {
     const Evaluation read = read_evaluation(path_);
     EXPECT_EQ(read.settings, example().settings);
     EXPECT_EQ(read.variants[1].steer, example().variants[1].steer);
+    EXPECT_EQ(read.variants[1].files, example().variants[1].files);
     EXPECT_EQ(read.measures[1].aggregate, Aggregate::sum);
     EXPECT_TRUE(std::isnan(read.rows[0].scores[1].estimate.low));
     EXPECT_EQ(read.rows[0].scores[1].estimate.value, 1.0 / 3) << "numbers keep all their bits";
@@ -66,6 +68,7 @@ TEST_F(EvaluationFile, HasTheDocumentedKeys) {
     EXPECT_EQ(json["format"], "valuelens.evaluation/1");
     EXPECT_EQ(json["model"]["identity"], "00ff");
     EXPECT_EQ(json["settings"]["language"], "ko");
+    EXPECT_EQ(json["variants"][1]["files"][1]["sha256"], "00bb");
     EXPECT_EQ(json["results"][0]["group"], nullptr);
     EXPECT_EQ(json["results"][1]["group"], "power");
     EXPECT_EQ(json["results"][0]["scores"][0]["estimate"], nlohmann::json({3.5, 3, 4}));

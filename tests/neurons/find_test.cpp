@@ -15,7 +15,9 @@ namespace {
 using test::random_axes;
 using test::TinyModel;
 using test::write_dense;
+using test::write_language_mixture;
 using test::write_mixture;
+using test::write_quantised_with_norm;
 
 /// What sums in float lose, as a share of |w_out|; as an angle it is this over the norm in the plane.
 constexpr double rounding = 3e-7;
@@ -144,6 +146,20 @@ TEST_F(FindNeurons, OfAMixtureAreCountedOverAllExperts) {
         experts.insert(neuron.id.expert);
     }
     EXPECT_EQ(experts, (std::set<int>{-2, -1, 0, 1, 2, 3, 4}));
+}
+
+TEST_F(FindNeurons, OfAMixtureThatRunsAreThoseOfTheDefinition) {
+    const TinyModel model = write_language_mixture(path());
+    const AxisSet axes = random_axes(model, {"care", "power"});
+    expect_defined(model, axes, {.top_percent = 15, .null_draws = 2});
+    expect_defined(model, axes, {.top_percent = 100, .scope = NeuronScope::layer, .null_draws = 0});
+}
+
+TEST_F(FindNeurons, OfQuantisedWeightsCountWithTheGainsOfTheNormThatFollows) {
+    const TinyModel model = write_quantised_with_norm(path());
+    const AxisSet axes = random_axes(model, {"care", "power"});
+    expect_defined(model, axes, {.top_percent = 10, .null_draws = 2});
+    expect_defined(model, axes, {.top_percent = 100, .scope = NeuronScope::layer, .null_draws = 0});
 }
 
 TEST_F(FindNeurons, ThreadsChangeNothing) {

@@ -11,6 +11,8 @@
 #include "base/random.h"
 #include "support/gguf_writer.h"
 #include "support/temp_folder.h"
+#include "support/tiny_language_model.h"
+#include "valuelens/intervention.h"
 #include "valuelens/model.h"
 #include "valuelens/neurons.h"
 
@@ -88,6 +90,61 @@ inline TinyModel write_mixture(const std::filesystem::path & path) {
         gguf.tensor(fmt::format("blk.{}.ffn_down_shexp.weight", layer), {30, n_embd}, shared);
         model.remember(layer, -2, 30, shared);
         model.remember(layer, 0, 24, experts);
+    }
+    gguf.write(path);
+    return model;
+}
+
+/// A mixture of experts that llama.cpp can run (tests/engine/mixture_test.cpp does).
+inline TinyModel write_language_mixture(const std::filesystem::path & path) {
+    const TinyLanguageModel weights = TinyLanguageModel::mixture();
+    TinyModel model{weights.write(path), weights.n_layer(), TinyLanguageModel::n_embd, {}};
+    model.neurons.resize(model.n_layer);
+    for (std::size_t layer = 0; layer < model.n_layer; ++layer) {
+        const std::string block = fmt::format("blk.{}.", layer);
+        model.remember(static_cast<int>(layer), shared_expert, TinyLanguageModel::n_ff_shared,
+                       weights.tensor(block + "ffn_down_shexp.weight").values);
+        model.remember(static_cast<int>(layer), 0, TinyLanguageModel::n_ff_expert,
+                       weights.tensor(block + "ffn_down_exps.weight").values);
+    }
+    return model;
+}
+
+/// A dense model as Gemma 2 and 3 are in one respect and quantised in Q8_0: a norm with gains follows the MLP, so that
+/// row d of the down projection counts gain[d] times.
+inline TinyModel write_quantised_with_norm(const std::filesystem::path & path) {
+    constexpr std::size_t n_embd = 24;
+    constexpr std::size_t n_ff = 96;
+    constexpr std::size_t block = 32; // of Q8_0: a scale in half precision, then as many signed bytes
+    TinyModel model{path.string(), 2, n_embd, {}};
+    model.neurons.resize(2);
+    GgufWriter gguf("gemma3");
+    gguf.number("gemma3.block_count", 2);
+    gguf.number("gemma3.embedding_length", n_embd);
+    gguf.number("gemma3.feed_forward_length", n_ff);
+    Rng rng(11);
+    for (int layer = 0; layer < 2; ++layer) {
+        std::vector<float> gains;
+        for (std::size_t d = 0; d < n_embd; ++d) {
+            gains.push_back(static_cast<float>(std::exp(0.5 * rng.normal())));
+        }
+        std::string bytes;
+        std::vector<float> weights;
+        for (std::size_t i = 0; i < n_embd * n_ff / block; ++i) {
+            // 2^-9, 2^-8 or 2^-7, which half precision writes as (exponent + 15) << 10.
+            const int exponent = -9 + static_cast<int>(i % 3);
+            const auto half = static_cast<std::uint16_t>((exponent + 15) << 10);
+            bytes.append(reinterpret_cast<const char *>(&half), sizeof(half));
+            for (std::size_t k = 0; k < block; ++k) {
+                const int q = static_cast<int>(std::lround(40 * rng.normal())) % 128;
+                bytes.push_back(static_cast<char>(q));
+                weights.push_back(std::ldexp(static_cast<float>(q), exponent) * gains[(i * block + k) / n_ff]);
+            }
+        }
+        constexpr std::uint32_t q8_0 = 8;
+        gguf.tensor(fmt::format("blk.{}.ffn_down.weight", layer), {n_ff, n_embd}, q8_0, bytes);
+        gguf.tensor(fmt::format("blk.{}.post_ffw_norm.weight", layer), {n_embd}, gains);
+        model.remember(layer, -1, n_ff, weights);
     }
     gguf.write(path);
     return model;

@@ -1,5 +1,7 @@
 #include "pipeline/export_file.h"
 
+#include <limits>
+
 #include "pipeline/steer_files.h"
 #include "support/expect_error.h"
 #include "support/gguf_writer.h"
@@ -70,6 +72,14 @@ TEST_F(ExportFile, OptionsThatDoNotGoTogetherAreRefused) {
     wanted.scale_neurons = {"n.csv"};
     wanted.model = "m.gguf";
     expect_usage(wanted, {"--from"});
+    wanted.from.clear();
+    expect_usage(wanted, {"--key"});
+    wanted.key.clear();
+    wanted.location = RowLocation::layer_input;
+    expect_usage(wanted, {"--location"});
+    wanted = options(ExportFormat::gguf, "d.gguf");
+    wanted.alpha = std::numeric_limits<float>::quiet_NaN();
+    expect_usage(wanted, {"--alpha", "finite"});
     wanted = options(ExportFormat::gguf, "d.gguf");
     wanted.layers = LayerRange{0, 0};
     expect_usage(wanted, {"block 0"});

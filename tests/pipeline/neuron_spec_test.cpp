@@ -1,5 +1,7 @@
 #include "pipeline/neuron_spec.h"
 
+#include <array>
+
 #include "base/file.h"
 #include "pipeline/steer_files.h"
 #include "support/expect_error.h"
@@ -69,7 +71,7 @@ TEST_F(Neurons, BadTablesAreRefused) {
     expect_refused("layer,neuron\n1,0\n1,0\n", "", {"neurons.csv:3", "comes twice"});
     expect_refused("layer,neuron\n1,0\n", ",value=power,category=shared", {"neurons.csv:1", "\"value\""});
     expect_refused(head + "power,2,7,4,1.5,10,80,100,shared\n", ",value=power,category=shared",
-                   {"neurons.csv:2", "expert"});
+                   {"neurons.csv:2", "expert \"7\"", "no mixture"});
     expect_refused(head + "power,2,,4,1.5,10,80,100,shared\n", ",value=care,category=shared",
                    {"holds no neuron", "value=care"});
     expect_refused(head + "power,2,,4,1.5,10,80,100,shared\n", "", {"value=V,category=C"}, ErrorKind::usage);
@@ -77,13 +79,23 @@ TEST_F(Neurons, BadTablesAreRefused) {
     expect_refused("layer,neuron\n1,0\n", ",layers=2-9", {"layers=2-9", "0-2"}, ErrorKind::usage);
 }
 
-TEST_F(Neurons, OfOtherExpertsOfTheTableDoNotMatter) {
-    const std::string table = head + "power,0,,4,1.5,10,80,100,shared\npower,1,2,900,1.5,10,80,100,shared\n"
-                                     "power,2,shared,901,1.5,10,80,100,shared\n";
-    EXPECT_EQ(places(load(table, ",value=power,category=shared,layers=0-0")),
-              (std::vector<std::pair<int, int>>{{0, 4}}));
-    expect_refused(table, ",value=power,category=shared,layers=0-1", {"neurons.csv:3", "of an expert"});
-    expect_refused(table, ",value=power,category=shared,layers=2-2", {"neurons.csv:4", "of an expert"});
+TEST_F(Neurons, ExpertsAreToldApart) {
+    const std::string table = head + "power,1,2,900,1.5,10,80,100,shared\npower,1,0,900,1.5,10,80,100,shared\n"
+                                     "power,1,shared,901,1.5,10,80,100,shared\npower,0,,4,1.5,10,80,100,shared\n";
+    write_file(folder_ / "n.csv", table);
+    ModelInfo mixture = toy_model();
+    mixture.n_expert = 4;
+    const NeuronSpec spec = parse_neuron_spec((folder_ / "n.csv").string() + ",value=power,category=shared,beta=2");
+    const auto scales = load_neuron_scales({{spec}}, mixture);
+    ASSERT_EQ(scales.size(), 4u);
+    const std::vector<std::array<int, 3>> expected = {
+        {0, dense_mlp, 4}, {1, shared_expert, 901}, {1, 0, 900}, {1, 2, 900}};
+    for (std::size_t i = 0; i < 4; ++i) {
+        EXPECT_EQ((std::array{scales[i].layer, scales[i].expert, scales[i].neuron}), expected[i]);
+        EXPECT_EQ(scales[i].beta, 2.0f);
+    }
+    mixture.n_expert = 2;
+    expect_error(ErrorKind::bad_input, {"n.csv:2", "expert 2", "0-1"}, [&] { load_neuron_scales({{spec}}, mixture); });
 }
 
 TEST_F(Neurons, TheFileBesideTheTableNamesItsModel) {

@@ -1,5 +1,7 @@
 #include "pipeline/steer_spec.h"
 
+#include "base/file.h"
+#include "base/hash.h"
 #include "pipeline/steer_files.h"
 #include "support/expect_error.h"
 #include "support/gguf_writer.h"
@@ -147,11 +149,24 @@ TEST_F(Directions, FilesOfOtherToolsAreUsedWithAWarning) {
     Warnings warnings;
     const auto directions =
         load_directions(parse_steer_spec(file_.string() + ":v,location=layer_input"), toy_model(), warnings);
-    ASSERT_EQ(directions.size(), 3u);
-    EXPECT_EQ(directions[2].layer, 2);
-    EXPECT_THAT(directions[2].vector, testing::ElementsAre(5.0f, 6.0f));
+    ASSERT_EQ(directions.size(), 2u)
+        << "the first row acts before the first block, the last lies behind the final norm";
+    EXPECT_EQ(directions[1].layer, 1);
+    EXPECT_THAT(directions[1].vector, testing::ElementsAre(3.0f, 4.0f));
     EXPECT_THAT(warnings.texts, testing::Contains(testing::HasSubstr("which model")));
-    expect_refused("v", {"\"v\"", "[4, 2]", "[3, 2]"});
+    EXPECT_THAT(warnings.texts,
+                testing::Contains(testing::HasSubstr("row 3 of \"v\" lies behind the model's final norm")));
+    expect_refused("v", {"\"v\"", "[4, 2]", "[3, 2]", "location=layer_input"});
+}
+
+TEST_F(Directions, EachFileIsNamedOnceWithItsHash) {
+    write_file(folder_ / "n.csv", "layer,neuron\n1,0\n");
+    const std::vector<std::string> steer = {file_.string() + ":care/shared", file_.string() + ":one,layers=1"};
+    const std::vector<std::string> neurons = {(folder_ / "n.csv").string()};
+    const auto files = intervention_files(steer, neurons);
+    ASSERT_EQ(files.size(), 2u);
+    EXPECT_EQ(files[0], (std::pair(file_.string(), sha256_file(file_))));
+    EXPECT_EQ(files[1], (std::pair(neurons[0], sha256_hex("layer,neuron\n1,0\n"))));
 }
 
 TEST_F(Directions, ControlVectorsAreRead) {

@@ -33,10 +33,24 @@ public:
         begin_key(key, 7);
         append(keys_, static_cast<std::uint8_t>(value ? 1 : 0));
     }
+    void real(const std::string & key, float value) {
+        begin_key(key, 6);
+        append(keys_, value);
+    }
+    void texts(const std::string & key, const std::vector<std::string> & values) {
+        begin_array(key, 8, values.size());
+        for (const std::string & value : values) {
+            append_text(keys_, value);
+        }
+    }
+    void reals(const std::string & key, const std::vector<float> & values) {
+        begin_array(key, 6, values.size());
+        for (const float value : values) {
+            append(keys_, value);
+        }
+    }
     void numbers(const std::string & key, const std::vector<std::int32_t> & values) {
-        begin_key(key, 9);
-        append(keys_, std::uint32_t{5});
-        append(keys_, static_cast<std::uint64_t>(values.size()));
+        begin_array(key, 5, values.size());
         for (const std::int32_t value : values) {
             append(keys_, value);
         }
@@ -87,6 +101,11 @@ private:
         append_text(keys_, key);
         append(keys_, type);
         ++n_keys_;
+    }
+    void begin_array(const std::string & key, std::uint32_t type, std::size_t size) {
+        begin_key(key, 9);
+        append(keys_, type);
+        append(keys_, static_cast<std::uint64_t>(size));
     }
 
     std::uint64_t n_keys_ = 0;
