@@ -106,11 +106,26 @@ void add_row(std::vector<double> & sums, std::size_t layer, const float * row, s
     }
 }
 
+/// Adds what the block's output contributes to the projections of one row.
+void project_row(const BatchRow & row, int layer, std::span<const float> x) {
+    const Projector & projector = *row.capture->projector;
+    float * into = row.capture->projected.data() + static_cast<std::size_t>(row.projected) * projector.n_directions;
+    for (const Projector::Row & direction : projector.rows) {
+        if (direction.layer == layer) {
+            double dot = 0;
+            for (std::size_t i = 0; i < x.size(); ++i) {
+                dot += static_cast<double>(x[i]) * direction.vector[i];
+            }
+            into[direction.direction] += static_cast<float>(dot);
+        }
+    }
+}
+
 } // namespace
 
 Hooks::Hooks(int n_layer, int n_embd)
-    : n_layer_(n_layer), n_embd_(n_embd), edits_resid_(static_cast<std::size_t>(n_layer)),
-      edits_mlp_(static_cast<std::size_t>(n_layer)) {
+    : n_layer_(n_layer), n_embd_(n_embd), projects_(static_cast<std::size_t>(n_layer)),
+      edits_resid_(static_cast<std::size_t>(n_layer)), edits_mlp_(static_cast<std::size_t>(n_layer)) {
     names_.has_block_output.resize(static_cast<std::size_t>(n_layer));
     names_.mlp_post.resize(static_cast<std::size_t>(n_layer));
     names_.adds_vector.resize(static_cast<std::size_t>(n_layer));
@@ -143,7 +158,7 @@ void Hooks::learn_from(const ggml_tensor * node) {
 
 void Hooks::require(const Request & request, const std::string & model_path) const {
     const bool steers = request.intervention != nullptr && !request.intervention->directions.empty();
-    if (request.capture.any_resid() || steers) {
+    if (request.capture.any_resid() || request.capture.projector != nullptr || steers) {
         for (std::size_t layer = 0; layer < names_.has_block_output.size(); ++layer) {
             if (!names_.has_block_output[layer]) {
                 fail(ErrorKind::model,
@@ -181,10 +196,18 @@ void Hooks::begin(const std::vector<BatchRow> & rows, int last_layer) {
     broken_.clear();
     wants_resid_ = false;
     wants_mlp_ = false;
+    std::fill(projects_.begin(), projects_.end(), false);
     std::fill(edits_resid_.begin(), edits_resid_.end(), false);
     std::fill(edits_mlp_.begin(), edits_mlp_.end(), false);
     const Intervention * seen = nullptr;
+    const Projector * seen_projector = nullptr;
     for (const BatchRow & row : rows) {
+        if (row.projected >= 0 && row.capture->projector != seen_projector) {
+            seen_projector = row.capture->projector;
+            for (const Projector::Row & direction : seen_projector->rows) {
+                projects_[static_cast<std::size_t>(direction.layer)] = true;
+            }
+        }
         if (row.capture != nullptr) {
             wants_resid_ = wants_resid_ || (row.in_mean && !row.capture->resid_post.empty()) ||
                            (row.is_last && !row.capture->resid_last.empty());
@@ -253,7 +276,8 @@ bool Hooks::on_ask(const ggml_tensor * node) {
     const std::string_view name = ggml_get_name(node);
     if (name.starts_with(block_output_prefix)) {
         if (const auto layer = block_output_layer(node); layer && *layer < n_layer_) {
-            return wants_resid_ || *layer == last_layer_ || edits_resid_[static_cast<std::size_t>(*layer)];
+            const auto at = static_cast<std::size_t>(*layer);
+            return wants_resid_ || *layer == last_layer_ || edits_resid_[at] || projects_[at];
         }
     }
     if (wants_mlp_ || !mlp_layers_.empty()) {
@@ -313,7 +337,8 @@ std::vector<std::size_t> Hooks::rows_of(const ggml_tensor * node) {
 }
 
 void Hooks::visit_block_output(ggml_tensor * node, int layer) {
-    if (!wants_resid_ && !edits_resid_[static_cast<std::size_t>(layer)]) {
+    const bool projects = projects_[static_cast<std::size_t>(layer)];
+    if (!wants_resid_ && !projects && !edits_resid_[static_cast<std::size_t>(layer)]) {
         return;
     }
     if (node->type != GGML_TYPE_F32 || node->ne[0] != n_embd_ || node->nb[0] != sizeof(float)) {
@@ -334,7 +359,8 @@ void Hooks::visit_block_output(ggml_tensor * node, int layer) {
         const bool kept = row.capture != nullptr && row.is_last && !row.capture->resid_last.empty();
         const PreparedIntervention * prepared = row.intervention == nullptr ? nullptr : &prepare(*row.intervention);
         const bool edited = prepared != nullptr && prepared->edits_block_output(layer);
-        if (!summed && !kept && !edited) {
+        const bool projected = projects && row.projected >= 0;
+        if (!summed && !kept && !edited && !projected) {
             continue;
         }
         float * x = access.read(r);
@@ -343,6 +369,9 @@ void Hooks::visit_block_output(ggml_tensor * node, int layer) {
             access.write_back(r);
         }
         // After the edits: a capture under steering sees the steered stream.
+        if (projected) {
+            project_row(row, layer, {x, width});
+        }
         if (summed) {
             add_row(row.capture->resid_post, static_cast<std::size_t>(layer), x, width);
         }
