@@ -44,6 +44,12 @@ struct ModelInfo {
     bool has_chat_template = false; ///< its own or the one given
 };
 
+/// One turn of a conversation.
+struct ChatMessage {
+    std::string role; ///< system, user or assistant
+    std::string content;
+};
+
 /// A chat turned into text and tokens by the model's template, assistant header last.
 struct RenderedPrompt {
     std::string text;
@@ -73,6 +79,9 @@ public:
     /// out unless asked for.
     std::string detokenize(std::span<const Token> tokens, bool special = false) const;
 
+    /// The bytes of one token, which need not be whole characters.
+    std::string token_bytes(Token token, bool special = false) const;
+
     /// Whether the token ends a turn or the text.
     bool is_end_of_generation(Token token) const;
 
@@ -80,6 +89,10 @@ public:
     /// An engaged but empty `system` is an explicit empty system message, which differs from none.
     /// Throws Error(model) when the model has no chat template, Error(usage) when the template cannot be used.
     RenderedPrompt render_chat(const std::optional<std::string> & system, const std::string & user) const;
+
+    /// The same for a whole conversation. A template without a system role gets a leading system text before the first
+    /// user's. Throws Error(usage) where the template refuses the order of the roles.
+    RenderedPrompt render_messages(std::span<const ChatMessage> messages) const;
 
     /// A prompt taken as it is (control tokens in it are parsed; BOS where the model wants one and the text has none).
     RenderedPrompt render_plain(const std::string & text) const;

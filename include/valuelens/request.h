@@ -23,6 +23,18 @@ struct Sampling {
     std::uint64_t seed = 0;   ///< of this request alone: its random numbers do not depend on its neighbours
 };
 
+/// Directions that tokens are projected on while they pass: for each direction and token the sum, over the direction's
+/// rows, of <output of the row's block, row>. Immutable while in use.
+struct Projector {
+    struct Row {
+        std::size_t direction = 0; ///< below n_directions
+        int layer = 0;             ///< 0-based block
+        std::vector<float> vector; ///< [n_embd]
+    };
+    std::size_t n_directions = 0;
+    std::vector<Row> rows;
+};
+
 /// What to record. Means are over the response tokens, the end-of-turn token excluded.
 struct Capture {
     bool resid_post = false;    ///< mean over response tokens of every block's output: [n_layer, n_embd]
@@ -32,7 +44,8 @@ struct Capture {
     std::vector<int> layers;    ///< resid_* only of these blocks (ascending), rows in this order; empty: all
     std::size_t skip_first = 0; ///< continue_: response tokens at the beginning that the means leave out
     std::size_t skip_last = 0;  ///< continue_: the same at the end
-    bool any() const { return resid_post || mlp_post || last_logits || resid_last; }
+    std::shared_ptr<const Projector> projector; ///< project each response token, and the last one of the prompt
+    bool any() const { return resid_post || mlp_post || last_logits || resid_last || projector != nullptr; }
     bool any_resid() const { return resid_post || resid_last; }
 };
 
@@ -52,6 +65,7 @@ struct Request {
     Sampling sampling;           ///< generate
     bool ignore_eos = false;     ///< generate: go on past the end-of-turn token (for timing)
     bool logprobs = false;       ///< log-probability of each response token under the model's full distribution
+    int top_logprobs = 0;        ///< generate, with logprobs: that many of the likeliest tokens beside each
     Capture capture;
     std::shared_ptr<const Intervention> intervention; ///< null: the model as it is
 };
@@ -59,23 +73,40 @@ struct Request {
 enum class FinishReason {
     end_of_turn, ///< generate: the model ended its turn
     length,      ///< generate: max_tokens
-    done,        ///< continue_, choose
+    done,        ///< continue_, choose; generate: whoever watched the tokens wanted no more
     too_long,    ///< not run: prompt + response do not fit the context
 };
 
 const char * to_string(FinishReason reason);
 FinishReason finish_reason_from_string(const std::string & text);
 
+struct TokenLogprob {
+    Token token = 0;
+    float logprob = 0;
+};
+
 struct Response {
     FinishReason finish = FinishReason::done;
-    std::vector<Token> tokens;          ///< generate: response tokens (end of turn excluded); continue_: as given
-    std::vector<float> logprobs;        ///< of each of `tokens`, where asked
+    std::vector<Token> tokens;   ///< generate: response tokens (end of turn excluded); continue_: as given
+    std::vector<float> logprobs; ///< of each of `tokens`, where asked
+    std::vector<std::vector<TokenLogprob>> top_logprobs; ///< of each of `tokens`, likeliest first, where asked
     std::vector<Token> thinking;        ///< generate: a leading think block, never part of the response
     std::vector<float> choice_logprobs; ///< choose: one for each of `choices`
     std::vector<float> resid_post;  ///< [n_layer, n_embd] or [capture.layers, n_embd]; empty where there are no tokens
     std::vector<float> resid_last;  ///< as resid_post, at the last response token
     std::vector<float> mlp_post;    ///< [n_layer, n_ff]
     std::vector<float> last_logits; ///< [n_vocab]
+    std::vector<float> projections; ///< [tokens, n_directions]
+    std::vector<float> prompt_projection; ///< [n_directions], of the prompt's last token; empty where there is none
+};
+
+/// A response token that was drawn just now. The views hold until the callback returns.
+struct TokenEvent {
+    Token token = 0;
+    float logprob = 0;                        ///< where asked
+    std::span<const TokenLogprob> top;        ///< where asked
+    std::span<const float> prompt_projection; ///< as in Response
+    std::span<const float> projections;       ///< of the response tokens before this one, [n, n_directions]
 };
 
 /// What a scheduler run did, for logs and benchmarks.

@@ -2,7 +2,9 @@
 
 #include <chat.h>
 
+#include <algorithm>
 #include <ctime>
+#include <vector>
 
 #include "base/fail.h"
 
@@ -57,12 +59,14 @@ ChatTemplate::ChatTemplate(const std::string & source, const std::string & bos, 
     // Ask the template itself whether it has a system role: some raise an error, some drop the text.
     static const std::string marker = "qzsystemqz";
     try {
-        has_system_role_ = apply(marker, "user").find(marker) != std::string::npos;
+        const std::vector<ChatMessage> probe = {{"system", marker}, {"user", "user"}};
+        has_system_role_ = apply(probe).find(marker) != std::string::npos;
     } catch (const std::exception &) {
         has_system_role_ = false;
     }
     try {
-        if (apply(std::nullopt, marker).find(marker) == std::string::npos) {
+        const std::vector<ChatMessage> probe = {{"user", marker}};
+        if (apply(probe).find(marker) == std::string::npos) {
             throw std::runtime_error("the user's text does not appear in what it renders");
         }
     } catch (const std::exception & error) {
@@ -73,18 +77,14 @@ ChatTemplate::ChatTemplate(const std::string & source, const std::string & bos, 
 
 ChatTemplate::~ChatTemplate() = default;
 
-std::string ChatTemplate::apply(const std::optional<std::string> & system, const std::string & user) const {
+std::string ChatTemplate::apply(std::span<const ChatMessage> given) const {
     common_json messages = common_json::array();
-    const auto add = [&messages](const char * role, const std::string & content) {
-        common_json message = common_json::object();
-        message["role"] = role;
-        message["content"] = content;
-        messages.push_back(message);
-    };
-    if (system) {
-        add("system", *system);
+    for (const ChatMessage & message : given) {
+        common_json entry = common_json::object();
+        entry["role"] = message.role;
+        entry["content"] = message.content;
+        messages.push_back(entry);
     }
-    add("user", user);
 
     common_json input = common_json::object();
     input["messages"] = messages;
@@ -106,11 +106,28 @@ std::string ChatTemplate::apply(const std::optional<std::string> & system, const
 }
 
 ChatTemplate::Rendered ChatTemplate::render(const std::optional<std::string> & system, const std::string & user) const {
+    std::vector<ChatMessage> messages;
+    if (system) {
+        messages.push_back({"system", *system});
+    }
+    messages.push_back({"user", user});
+    return render(messages);
+}
+
+ChatTemplate::Rendered ChatTemplate::render(std::span<const ChatMessage> messages) const {
     try {
-        if (!system || has_system_role_) {
-            return {apply(system, user), false};
+        if (has_system_role_ || messages.empty() || messages.front().role != "system") {
+            return {apply(messages), false};
         }
-        return {apply(std::nullopt, system->empty() ? user : *system + "\n\n" + user), true};
+        std::vector<ChatMessage> merged(messages.begin() + 1, messages.end());
+        const auto user =
+            std::find_if(merged.begin(), merged.end(), [](const ChatMessage & message) { return message.role == "user"; });
+        if (user == merged.end()) {
+            throw std::runtime_error("it has no system role, and there is no user's message to put the text before");
+        }
+        const std::string & system = messages.front().content;
+        user->content = system.empty() ? user->content : system + "\n\n" + user->content;
+        return {apply(merged), true};
     } catch (const std::exception & error) {
         fail(ErrorKind::usage, "the chat template failed on a message ({}); give another with --chat-template",
              error.what());

@@ -2,7 +2,10 @@
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
+
+#include "valuelens/model.h"
 
 struct llama_model;
 
@@ -22,14 +25,17 @@ public:
         bool system_merged = false;
     };
 
-    /// Text with the assistant's header last. A template without a system role gets the system text before the
-    /// user's, a blank line between; an empty system message then adds nothing.
+    /// Text with the assistant's header last. A template without a system role gets a leading system text before that of
+    /// the first user's message, a blank line between; an empty system message then adds nothing. Throws Error(usage)
+    /// where the template fails on the messages.
+    Rendered render(std::span<const ChatMessage> messages) const;
+    /// The same for one question; an engaged but empty `system` is an explicit empty message.
     Rendered render(const std::optional<std::string> & system, const std::string & user) const;
 
     bool has_system_role() const { return has_system_role_; }
 
 private:
-    std::string apply(const std::optional<std::string> & system, const std::string & user) const;
+    std::string apply(std::span<const ChatMessage> messages) const;
 
     struct Impl;
     std::unique_ptr<Impl> impl_;

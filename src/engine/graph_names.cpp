@@ -119,7 +119,7 @@ std::optional<MlpPlace> GraphNames::find_mlp(std::string_view name) const {
 
 void GraphNames::require(const Request & request, const std::string & model_path) const {
     const bool steers = request.intervention != nullptr && !request.intervention->directions.empty();
-    if (request.capture.any_resid() || steers) {
+    if (request.capture.any_resid() || request.capture.projector != nullptr || steers) {
         for (std::size_t layer = 0; layer < has_block_output.size(); ++layer) {
             if (!has_block_output[layer]) {
                 fail(ErrorKind::model,

@@ -50,11 +50,26 @@ void add_row(std::vector<double> & sums, std::size_t layer, const float * row, s
     }
 }
 
+/// Adds what the block's output contributes to the projections of one row.
+void project_row(const BatchRow & row, int layer, std::span<const float> x) {
+    const Projector & projector = *row.capture->projector;
+    float * into = row.capture->projected.data() + static_cast<std::size_t>(row.projected) * projector.n_directions;
+    for (const Projector::Row & direction : projector.rows) {
+        if (direction.layer == layer) {
+            double dot = 0;
+            for (std::size_t i = 0; i < x.size(); ++i) {
+                dot += static_cast<double>(x[i]) * direction.vector[i];
+            }
+            into[direction.direction] += static_cast<float>(dot);
+        }
+    }
+}
+
 } // namespace
 
 Hooks::Hooks(int n_layer, int n_embd)
     : n_layer_(n_layer), n_embd_(n_embd), names_(n_layer, n_embd), expert_ids_(static_cast<std::size_t>(n_layer)),
-      edits_resid_(static_cast<std::size_t>(n_layer)) {
+      projects_(static_cast<std::size_t>(n_layer)), edits_resid_(static_cast<std::size_t>(n_layer)) {
     edits_mlp_.fill(std::vector<bool>(static_cast<std::size_t>(n_layer)));
 }
 
@@ -80,6 +95,7 @@ void Hooks::begin(const std::vector<BatchRow> & rows, int last_layer) {
     broken_.clear();
     wants_resid_ = false;
     wants_mlp_ = false;
+    std::fill(projects_.begin(), projects_.end(), false);
     std::fill(edits_resid_.begin(), edits_resid_.end(), false);
     for (std::vector<bool> & edits : edits_mlp_) {
         std::fill(edits.begin(), edits.end(), false);
@@ -91,10 +107,17 @@ void Hooks::begin(const std::vector<BatchRow> & rows, int last_layer) {
     std::iota(all_rows_.begin(), all_rows_.end(), std::size_t{0});
     const Intervention * seen = nullptr;
     const PreparedIntervention * prepared = nullptr;
+    const Projector * seen_projector = nullptr;
     for (std::size_t i = 0; i < rows.size(); ++i) {
         const BatchRow & row = rows[i];
         if (row.output) {
             output_rows_.push_back(i);
+        }
+        if (row.projected >= 0 && row.capture->projector != seen_projector) {
+            seen_projector = row.capture->projector;
+            for (const Projector::Row & direction : seen_projector->rows) {
+                projects_[static_cast<std::size_t>(direction.layer)] = true;
+            }
         }
         if (row.capture != nullptr) {
             wants_resid_ = wants_resid_ || (row.in_mean && !row.capture->resid_post.empty()) ||
@@ -174,7 +197,8 @@ bool Hooks::on_ask(const ggml_tensor * node) {
         }
     }
     if (const auto layer = block_output_layer(node); layer && *layer < n_layer_) {
-        return wants_resid_ || *layer == last_layer_ || edits_resid_[static_cast<std::size_t>(*layer)];
+        const auto at = static_cast<std::size_t>(*layer);
+        return wants_resid_ || *layer == last_layer_ || edits_resid_[at] || projects_[at];
     }
     if (edits_any_mlp_) {
         if (const auto choice = expert_choice(node); choice && choice->layer < n_layer_) {
@@ -235,7 +259,8 @@ std::span<const std::size_t> Hooks::rows_of(std::int64_t n) {
 
 void Hooks::visit_block_output(ggml_tensor * node, int layer) {
     const bool edits = edits_resid_[static_cast<std::size_t>(layer)];
-    if (!wants_resid_ && !edits) {
+    const bool projects = projects_[static_cast<std::size_t>(layer)];
+    if (!wants_resid_ && !edits && !projects) {
         return;
     }
     if (node->type != GGML_TYPE_F32 || node->ne[0] != n_embd_ || node->nb[0] != sizeof(float)) {
@@ -256,7 +281,8 @@ void Hooks::visit_block_output(ggml_tensor * node, int layer) {
         const bool kept = row.capture != nullptr && row.is_last && !row.capture->resid_last.empty();
         const PreparedIntervention * prepared = edits ? row_edits_[rows[r]] : nullptr;
         const bool edited = prepared != nullptr && prepared->edits_block_output(layer);
-        if (!summed && !kept && !edited) {
+        const bool projected = projects && row.projected >= 0;
+        if (!summed && !kept && !edited && !projected) {
             continue;
         }
         const std::size_t offset = r * node->nb[1];
@@ -266,6 +292,9 @@ void Hooks::visit_block_output(ggml_tensor * node, int layer) {
             access.write_back(offset);
         }
         // After the edits: a capture under steering sees the steered stream.
+        if (projected) {
+            project_row(row, layer, {x, width});
+        }
         if (summed) {
             add_row(row.capture->resid_post, static_cast<std::size_t>(layer), x, width);
         }

@@ -22,6 +22,8 @@ struct CaptureSums {
     std::vector<double> mlp_post;   ///< [n_layer, n_ff]; empty: not wanted
     std::vector<float> resid_last;  ///< [n_layer, n_embd] of the last token; empty: not wanted
     std::size_t n_tokens = 0;       ///< in the sums
+    const Projector * projector = nullptr;
+    std::vector<float> projected; ///< [rows handed out, n_directions]
 };
 
 /// One row of a batch: one token of one sequence.
@@ -36,6 +38,7 @@ struct BatchRow {
     bool in_mean = false;            ///< ... in its sums
     bool is_last = false;            ///< ... as its last token
     const Intervention * intervention = nullptr;
+    int projected = -1; ///< the row of capture->projected that takes this row's projections; -1: not wanted
 };
 
 /// Reads and edits activations while llama.cpp computes: the eval callback of one context.
@@ -64,6 +67,8 @@ public:
     /// Drops what was prepared for interventions; to be called before any of them may have been destroyed and its
     /// address reused.
     void forget_interventions();
+    /// The same for one of them.
+    void forget_intervention(const Intervention * intervention) { prepared_.erase(intervention); }
 
     /// After each decode: throws Error(internal) if the graph's rows were not those announced.
     void end();
@@ -94,6 +99,7 @@ private:
     int last_layer_ = -1;
     bool wants_resid_ = false;
     bool wants_mlp_ = false;
+    std::vector<bool> projects_;                 ///< per block, by the rows of this decode
     std::vector<bool> edits_resid_;              ///< per block, by the rows of this decode
     std::array<std::vector<bool>, 3> edits_mlp_; ///< [MlpKind][block]
     bool edits_any_mlp_ = false;

@@ -146,16 +146,29 @@ std::string Model::detokenize(std::span<const Token> tokens, bool special) const
     return to_valid_utf8(text);
 }
 
+std::string Model::token_bytes(Token token, bool special) const {
+    return common_token_to_piece(impl_->vocab, token, special);
+}
+
 bool Model::is_end_of_generation(Token token) const {
     return llama_vocab_is_eog(impl_->vocab, token);
 }
 
 RenderedPrompt Model::render_chat(const std::optional<std::string> & system, const std::string & user) const {
+    std::vector<ChatMessage> messages;
+    if (system) {
+        messages.push_back({"system", *system});
+    }
+    messages.push_back({"user", user});
+    return render_messages(messages);
+}
+
+RenderedPrompt Model::render_messages(std::span<const ChatMessage> messages) const {
     if (!impl_->chat) {
         fail(ErrorKind::model, "{}: has no chat template (a base model?); give one with --chat-template",
              impl_->options.path);
     }
-    ChatTemplate::Rendered rendered = impl_->chat->render(system, user);
+    ChatTemplate::Rendered rendered = impl_->chat->render(messages);
     RenderedPrompt prompt = render_plain(rendered.text);
     prompt.system_merged = rendered.system_merged;
     return prompt;

@@ -11,27 +11,29 @@ Token token_at(const Request & request, std::size_t i) {
 
 // Rows from here on are read by the request itself, so it must decode them.
 std::size_t sharable_length(const Request & request) {
-    if (request.kind != RequestKind::continue_ || request.logprobs) {
+    if (request.kind != RequestKind::continue_ || request.logprobs ||
+        (request.capture.projector != nullptr && !request.prompt.empty())) {
         return request.prompt.size() - 1;
     }
     // Where something is done to the model, a response token is not what it is for a neighbour.
-    if (request.capture.any_resid() || request.capture.mlp_post || request.intervention != nullptr) {
+    if (request.capture.any_resid() || request.capture.mlp_post || request.capture.projector != nullptr ||
+        request.intervention != nullptr) {
         return request.prompt.size();
     }
     return request.prompt.size() + request.response.size() - 1;
 }
 
-bool touches_prompt(const Request & request) {
-    if (request.intervention == nullptr) {
+bool touches_prompt(const Intervention * intervention) {
+    if (intervention == nullptr) {
         return false;
     }
-    return !request.intervention->neurons.empty() ||
-           std::any_of(request.intervention->directions.begin(), request.intervention->directions.end(),
+    return !intervention->neurons.empty() ||
+           std::any_of(intervention->directions.begin(), intervention->directions.end(),
                        [](const LayerDirection & direction) { return direction.tokens != TokenScope::response; });
 }
 
 bool may_share(const Request & a, const Request & b) {
-    return a.intervention == b.intervention || (!touches_prompt(a) && !touches_prompt(b));
+    return share_prompts(a.intervention.get(), b.intervention.get());
 }
 
 std::size_t common_beginning(const Request & a, const Request & b) {
@@ -44,6 +46,10 @@ std::size_t common_beginning(const Request & a, const Request & b) {
 }
 
 } // namespace
+
+bool share_prompts(const Intervention * a, const Intervention * b) {
+    return a == b || (!touches_prompt(a) && !touches_prompt(b));
+}
 
 std::vector<PrefixPlan> plan_prefixes(std::span<const Request> requests, std::span<const std::size_t> order,
                                       std::size_t minimum) {

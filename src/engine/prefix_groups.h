@@ -15,6 +15,9 @@ struct PrefixPlan {
     std::size_t group_size = 1;
 };
 
+/// Whether the tokens of a prompt are the same to the model under both interventions (null: none).
+bool share_prompts(const Intervention * a, const Intervention * b);
+
 /// Finds neighbours in `order` whose inputs begin alike and lets them decode that beginning once.
 ///
 /// A prefix ends before the first token whose row somebody needs (a captured response token, the token whose logits are

@@ -230,4 +230,18 @@ void Session::copy_prefix(int from, int to, int length) {
     }
 }
 
+void Session::scrub(std::span<const int> keep) {
+    std::vector<std::vector<std::uint8_t>> states;
+    for (const int sequence : keep) {
+        std::vector<std::uint8_t> & state = states.emplace_back(llama_state_seq_get_size(context_.get(), sequence));
+        state.resize(llama_state_seq_get_data(context_.get(), state.data(), state.size(), sequence));
+    }
+    clear();
+    for (std::size_t i = 0; i < keep.size(); ++i) {
+        if (llama_state_seq_set_data(context_.get(), states[i].data(), states[i].size(), keep[i]) == 0) {
+            fail(ErrorKind::internal, "the cache of sequence {} could not be put back", keep[i]);
+        }
+    }
+}
+
 } // namespace valuelens

@@ -31,7 +31,7 @@ public:
     Session(std::shared_ptr<Model> model, const SessionOptions & options);
 
     const SessionOptions & options() const { return options_; }
-    Hooks & hooks() { return *hooks_; }
+    Hooks & hooks() const { return *hooks_; }
 
     /// Puts rows through the model. Throws Error(interrupted) on a stop request, Error(model) when the context fails.
     void decode(const std::vector<BatchRow> & rows, int last_layer, std::stop_token stop);
@@ -54,6 +54,9 @@ public:
     void remove(int sequence, int from);
     /// Makes `to` hold the first `length` tokens of `from`; what `to` held is lost.
     void copy_prefix(int from, int to, int length);
+    /// Empties the cache of all but these sequences, the numbers in it included: what is not finite in a free cell would
+    /// still reach whoever reads beside it (0 × NaN).
+    void scrub(std::span<const int> keep);
 
     double decode_seconds() const { return decode_seconds_; }
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
+#include <tuple>
 
 #include "base/fail.h"
 
@@ -21,6 +23,7 @@ Slot::Slot(int sequence, std::size_t index, const Request & request, const Model
     if (request.capture.mlp_post) {
         sums_.mlp_post.assign(n_layer * n_ff, 0.0);
     }
+    sums_.projector = request.capture.projector.get();
     if (request.kind == RequestKind::generate && model.think_open >= 0 && model.think_close >= 0) {
         // Some templates open the think block themselves, at the end of the prompt.
         for (auto token = request.prompt.rbegin(); token != request.prompt.rend(); ++token) {
@@ -76,6 +79,11 @@ BatchRow Slot::next_row(bool last_block_rows) {
             sums_.n_tokens += row.in_mean ? 1 : 0;
         }
     }
+    if (sums_.projector != nullptr && (row.is_response || fed_ + 1 == request_->prompt.size())) {
+        row.capture = &sums_;
+        row.projected = static_cast<int>(sums_.projected.size() / sums_.projector->n_directions);
+        sums_.projected.resize(sums_.projected.size() + sums_.projector->n_directions);
+    }
     row.output = row.needs_logits || (row.capture != nullptr && last_block_rows);
     if (row.needs_logits) {
         logit_positions_.push_back(fed_);
@@ -84,7 +92,7 @@ BatchRow Slot::next_row(bool last_block_rows) {
     return row;
 }
 
-std::optional<Token> Slot::take_logits(std::span<const float> logits) {
+std::optional<TokenEvent> Slot::take_logits(std::span<const float> logits) {
     const std::size_t position = logit_positions_[next_logit_++];
     if (request_->kind == RequestKind::generate && !stopping_) {
         return generate(logits);
@@ -112,7 +120,41 @@ void Slot::score(std::size_t position, std::span<const float> logits) {
     }
 }
 
-std::optional<Token> Slot::generate(std::span<const float> logits) {
+void Slot::stop() {
+    reason_ = FinishReason::done;
+    stopping_ = true;
+}
+
+void Slot::add_logprobs(Token token, std::span<const float> logits) {
+    const double norm = log_sum_exp(logits);
+    response_.logprobs.push_back(static_cast<float>(logits[static_cast<std::size_t>(token)] - norm));
+    if (request_->top_logprobs == 0) {
+        return;
+    }
+    std::vector<Token> order(logits.size());
+    std::iota(order.begin(), order.end(), 0);
+    const auto n = std::min(order.size(), static_cast<std::size_t>(request_->top_logprobs));
+    std::partial_sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(n), order.end(), [&](Token a, Token b) {
+        const float x = logits[static_cast<std::size_t>(a)];
+        const float y = logits[static_cast<std::size_t>(b)];
+        return x != y ? x > y : a < b;
+    });
+    std::vector<TokenLogprob> & top = response_.top_logprobs.emplace_back();
+    for (std::size_t i = 0; i < n; ++i) {
+        top.push_back({order[i], static_cast<float>(logits[static_cast<std::size_t>(order[i])] - norm)});
+    }
+}
+
+std::pair<std::span<const float>, std::span<const float>> Slot::projections() const {
+    if (sums_.projector == nullptr) {
+        return {};
+    }
+    const std::size_t n = request_->prompt.empty() ? 0 : sums_.projector->n_directions;
+    const std::span<const float> all(sums_.projected);
+    return {all.first(std::min(n, all.size())), all.subspan(std::min(n, all.size()))};
+}
+
+std::optional<TokenEvent> Slot::generate(std::span<const float> logits) {
     const Token token = sampler_.next(logits);
     const bool ends = !request_->ignore_eos && llama_vocab_is_eog(model_->vocab, token);
     if (ends) {
@@ -145,13 +187,25 @@ std::optional<Token> Slot::generate(std::span<const float> logits) {
     }
     const bool is_response = generated_.size() > n_thinking_;
     if (is_response && request_->logprobs) {
-        response_.logprobs.push_back(static_cast<float>(logits[static_cast<std::size_t>(token)] - log_sum_exp(logits)));
+        add_logprobs(token, logits);
     }
     if (generated_.size() >= static_cast<std::size_t>(request_->max_tokens)) {
         reason_ = FinishReason::length;
         stopping_ = true;
     }
-    return is_response ? std::optional(token) : std::nullopt;
+    if (!is_response) {
+        return std::nullopt;
+    }
+    TokenEvent event;
+    event.token = token;
+    if (request_->logprobs) {
+        event.logprob = response_.logprobs.back();
+    }
+    if (!response_.top_logprobs.empty()) {
+        event.top = response_.top_logprobs.back();
+    }
+    std::tie(event.prompt_projection, event.projections) = projections();
+    return event;
 }
 
 void Slot::after_decode() {
@@ -170,6 +224,9 @@ Response Slot::take_response() {
         request_->kind == RequestKind::generate
             ? std::vector<Token>(generated_.begin() + static_cast<std::ptrdiff_t>(n_thinking_), generated_.end())
             : request_->response;
+    const auto [prompt_projection, projected] = projections();
+    response_.prompt_projection.assign(prompt_projection.begin(), prompt_projection.end());
+    response_.projections.assign(projected.begin(), projected.end());
     const auto mean = [n = static_cast<double>(sums_.n_tokens)](std::span<const double> sums) {
         std::vector<float> means(sums.size());
         std::transform(sums.begin(), sums.end(), means.begin(),
