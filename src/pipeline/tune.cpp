@@ -214,6 +214,20 @@ Estimate difference(const Evaluation & evaluation, const std::string & measure, 
     return row == nullptr ? Estimate() : row->differences[variant].estimate;
 }
 
+/// A value of the concept set need not have portraits.
+void note_unmeasured(TuneResult & result, ProgressSink & progress) {
+    std::set<std::string> said;
+    for (const TuneCurve & curve : result.curves) {
+        const bool measured = result.portraits && result.portraits->find("likeness", curve.value) != nullptr;
+        if (!curve.value.empty() && !measured && said.insert(curve.value).second) {
+            result.notes.push_back(fmt::format("no portrait measures \"{}\", so its gain is not known; give statements "
+                                               "for it with --portraits",
+                                               curve.value));
+            progress.message(LogLevel::warning, result.notes.back());
+        }
+    }
+}
+
 void fill_points(TuneResult & result) {
     const EvaluationRow & accuracy = *result.questions.find("accuracy");
     const EvaluationRow & probability = *result.questions.find("answer_probability");
@@ -320,6 +334,7 @@ TuneResult tune(const TuneOptions & options, ProgressSink & progress, std::stop_
         all.limit = 0; // centred numbers need every value
         result.portraits = evaluate(*portraits, loaded, options.scheduler, plan.variants, all, progress, stop);
     }
+    note_unmeasured(result, progress);
     fill_points(result);
     for (TuneCurve & curve : result.curves) {
         curve.above = choose(curve, true, neutral(options), options.max_drop);

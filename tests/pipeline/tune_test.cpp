@@ -48,7 +48,7 @@ protected:
         options.scheduler = {.parallel = 8};
         options.steer = {(folder_ / "d.safetensors").string() + ":power/shared" + more};
         options.grid = {1, -2, 4, 0.25};
-        options.evaluation = {.limit = 12, .bootstraps = 40, .seed = 2};
+        options.evaluation = {.limit = 6, .bootstraps = 40, .seed = 2};
         options.portraits.input = folder_ / "p.jsonl";
         options.output = folder_ / "tune.json";
         return options;
@@ -121,7 +121,7 @@ TEST_F(Tune, EachPointIsWhatAnEvaluationOfItGives) {
     const auto portraits = pvq_task({.input = folder_ / "p.jsonl"}, schwartz10());
     for (const std::size_t i : {0u, 3u}) {
         const TunePoint & point = curve.points[i];
-        const Evaluation answers = evaluate_alone(*questions, point.intervention, 12);
+        const Evaluation answers = evaluate_alone(*questions, point.intervention, 6);
         expect_same(point.drop, paired_drop(*answers.find("accuracy")));
         expect_same(point.accuracy, answers.find("accuracy")->scores[1].estimate);
         expect_same(point.probability_drop, paired_drop(*answers.find("answer_probability")));
@@ -211,6 +211,11 @@ TEST_F(Tune, WithoutAValueThereIsNoGain) {
     EXPECT_TRUE(std::isnan(result.curves[0].points[0].gain.value));
     ASSERT_EQ(result.notes.size(), 1u);
     EXPECT_THAT(result.notes[0], testing::HasSubstr("--value"));
+    wanted.value = "tradition";
+    const TuneResult unmeasured = tune(wanted);
+    EXPECT_TRUE(std::isnan(unmeasured.curves[0].points[0].gain.value));
+    ASSERT_EQ(unmeasured.notes.size(), 1u);
+    EXPECT_THAT(unmeasured.notes[0], testing::HasSubstr("no portrait measures \"tradition\""));
 }
 
 TEST_F(Tune, WhatMakesNoSenseIsSaidBeforeTheModelIsLoaded) {
