@@ -67,6 +67,7 @@ std::string chat_body(const ChatRequest & request, const std::string & model) {
     put("top_p", request.top_p);
     put("min_p", request.min_p);
     put("top_k", request.top_k);
+    put("repetition_penalty", request.repetition_penalty);
     if (request.seed) {
         body["seed"] = *request.seed % (std::uint64_t{1} << 31);
     }
