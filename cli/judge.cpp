@@ -1,5 +1,6 @@
 #include <memory>
 
+#include "cli/judge_batch.h"
 #include "cli/run_folder.h"
 
 namespace valuelens {
@@ -37,7 +38,20 @@ void setup_judge(CLI::App & app, Context & context) {
     CLI::App * command =
         add_command(app, context, "judge", "Label the responses of a run", "valuelens judge --run my-run",
                     [options, &context] { return run_judge_command(*options, context); });
-    add_run_option(*command, options->run)->required();
+    // `judge export` and `judge import` have a --run of their own: it is missed only where neither is called.
+    add_run_option(*command, options->run);
+    command->callback([command, options, &context] {
+        if (!command->get_subcommands().empty()) {
+            return;
+        }
+        if (options->run.empty()) {
+            throw CLI::RequiredError("--run");
+        }
+        context.action = [options, &context] {
+            return run_judge_command(*options, context);
+        };
+    });
+    setup_judge_batch(*command, context);
     command->add_flag(
         "--rejudge", options->rejudge,
         "Forget the labels that are there and judge anew (another judge: [judge] in the run's config.toml)");

@@ -20,6 +20,10 @@ struct JudgeCheckCommandOptions {
     std::string prompt = "auto";
     std::string prior = "balanced";
     std::string file;
+    std::string url;
+    std::string server_model;
+    std::string answers = "auto";
+    std::optional<int> concurrency;
     std::size_t limit = 0;
     EngineOptions engine;
 };
@@ -35,6 +39,12 @@ Outcome run_judge_check(const JudgeCheckCommandOptions & options, Context & cont
     request.config.judge_prompt = options.prompt;
     request.config.judge_prior = options.prior;
     request.config.judge_file = options.file;
+    request.config.judge_server.url = options.url;
+    request.config.judge_server.model = options.server_model;
+    request.config.judge_answers = options.answers;
+    if (options.concurrency) {
+        request.config.judge_server.concurrency = *options.concurrency;
+    }
     request.labelled.assign(options.labelled.begin(), options.labelled.end());
     request.limit = options.limit;
     request.options.seed = options.engine.seed.value_or(0);
@@ -55,8 +65,9 @@ void setup_judge_check(CLI::App & app, Context & context) {
     command->add_option("--concepts", options->concepts, "Concept set (TOML) instead of Schwartz's ten values")
         ->type_name("FILE");
     command
-        ->add_option("--judge", options->judge, "probe (default), ask (the model of -m, yes or no), file or dictionary")
-        ->check(CLI::IsMember({"probe", "ask", "file", "dictionary"}).description(""))
+        ->add_option("--judge", options->judge,
+                     "probe (default), ask (the model of -m, yes or no), server (the same), file or dictionary")
+        ->check(CLI::IsMember({"probe", "ask", "server", "file", "dictionary"}).description(""))
         ->type_name("KIND");
     command
         ->add_option("--probe", options->probe,
@@ -64,13 +75,25 @@ void setup_judge_check(CLI::App & app, Context & context) {
         ->type_name("NAME|FILE");
     command
         ->add_option("--prompt", options->prompt,
-                     "Of judge ask: TOML with user, yes and no (auto: the shipped one for the model)")
+                     "Of judge ask or server: TOML with user, yes and no (auto: the shipped one for the model)")
         ->type_name("FILE");
     command->add_option("--prior", options->prior, "Of the probe: balanced (default) or training")
         ->check(CLI::IsMember({"balanced", "training"}).description(""))
         ->type_name("PRIOR");
     command->add_option("--file", options->file, "Labels (judge file) or word list (judge dictionary)")
         ->type_name("FILE");
+    command->add_option("--url", options->url, "Of judge server: http[s]://host[:port]/v1; its key: VALUELENS_API_KEY")
+        ->type_name("URL");
+    command
+        ->add_option("--server-model", options->server_model, "Of judge server: the model's name there (the only one)")
+        ->type_name("NAME");
+    command
+        ->add_option("--answers", options->answers, "Of judge server: logprobs, json or auto (the default: as offered)")
+        ->check(CLI::IsMember({"auto", "logprobs", "json"}).description(""))
+        ->type_name("KIND");
+    command->add_option("--concurrency", options->concurrency, "Of judge server: requests in flight (16)")
+        ->check(CLI::Range(1, 1024).description(""))
+        ->type_name("N");
     command->add_option("--limit", options->limit, "Measure on a seeded sample of so many texts (0: all)")
         ->type_name("N");
 }

@@ -69,9 +69,14 @@ message(STATUS "llama.cpp: ${llama_dir}")
 
 set(BUILD_SHARED_LIBS OFF)
 set(LLAMA_BUILD_COMMON ON CACHE BOOL "" FORCE)
-foreach(part TESTS EXAMPLES TOOLS SERVER APP)
+foreach(part TESTS EXAMPLES APP UI)
   set(LLAMA_BUILD_${part} OFF CACHE BOOL "" FORCE)
 endforeach()
+# llama-server is built for the test of our HTTP client alone, without its web page (which npm would build, or the net bring).
+foreach(part TOOLS SERVER)
+  set(LLAMA_BUILD_${part} ${VALUELENS_TEST_LLAMA_SERVER} CACHE BOOL "" FORCE)
+endforeach()
+set(LLAMA_USE_PREBUILT_UI OFF CACHE BOOL "" FORCE)
 set(LLAMA_OPENSSL ON CACHE BOOL "" FORCE) # TLS in the HTTP library below
 set(GGML_OPENMP OFF CACHE BOOL "ggml's own thread pool: no OpenMP run-time needed")
 set(GGML_CCACHE OFF CACHE BOOL "" FORCE) # ours is already set as compiler launcher

@@ -12,5 +12,5 @@ if [ -f "build/$preset/build.ninja" ] && [ "$(cat "$stamp" 2>/dev/null)" = "$*" 
     exit 0
 fi
 # Options of an earlier call stay in CMake's cache: set back what callers switch.
-cmake --preset "$preset" -DVALUELENS_WERROR=OFF "$@"
+cmake --preset "$preset" -DVALUELENS_WERROR=OFF -DVALUELENS_TEST_LLAMA_SERVER=OFF "$@"
 printf '%s\n' "$*" >"$stamp"

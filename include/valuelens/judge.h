@@ -21,8 +21,14 @@ struct JudgeItem {
     std::vector<std::size_t> values; ///< which concepts to judge, by position in the set; ascending
 };
 
-/// Labels (response, value) pairs with a probability. Implementations: a probe on a small model, a local model asked
-/// yes/no, labels from a file, value dictionaries.
+/// What is to be judged, in figures.
+struct JudgeWork {
+    std::uint64_t pairs = 0;      ///< of a response and a value
+    std::uint64_t text_bytes = 0; ///< of the responses, counted once for each pair
+};
+
+/// Labels (response, value) pairs with a probability. Implementations: a probe on a small model, a local model or one
+/// on a server asked yes/no, labels from a file, value dictionaries.
 class Judge {
 public:
     virtual ~Judge() = default;
@@ -32,6 +38,9 @@ public:
 
     /// Identity of the model behind it, empty where there is none; equal to the subject's means circular labels.
     virtual std::string model_identity() const { return {}; }
+
+    /// A sentence on what the work will cost (requests, tokens, money); empty where it costs nothing but time.
+    virtual std::string estimate(const JudgeWork & /*work*/) const { return {}; }
 
     /// For each item one probability per entry of `values`. NaN: the judge has no opinion (counted by the caller).
     /// Throws Error(judge) when the judge fails, Error(interrupted) on a stop request.

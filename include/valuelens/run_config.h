@@ -7,6 +7,18 @@
 
 namespace valuelens {
 
+/// An OpenAI-compatible server that generates or judges. Its key comes from the environment alone.
+struct ServerConfig {
+    std::string url;
+    std::string model;
+    std::string api_key_env = "VALUELENS_API_KEY";
+    std::int64_t concurrency = 16;
+    double timeout_s = 120;
+    std::int64_t max_retries = 8;
+    double price_prompt = 0;
+    double price_completion = 0;
+};
+
 /// What a run is made from and how: every key of a run's TOML file, with its default. The fields are listed once more,
 /// with section, key and meaning, in run_config.cpp; reading, writing, comparing and checking all go through that list.
 struct RunConfig {
@@ -36,6 +48,8 @@ struct RunConfig {
     double min_p = 0;
     std::string activations = "f32";
     std::int64_t slice_size = 256;
+    std::string generate_source = "local";
+    ServerConfig generate_server;
 
     std::string judge_kind = "probe";
     std::string judge_probe = "auto";
@@ -47,6 +61,9 @@ struct RunConfig {
     std::int64_t judge_parallel = 32;
     double undecided_low = 0.4;
     double undecided_high = 0.6;
+    std::string judge_answers = "auto";
+    std::int64_t judge_answer_tokens = 64;
+    ServerConfig judge_server;
 
     std::int64_t min_count = 8;
     double held_out = 0.2;

@@ -83,14 +83,6 @@ void remove_leftovers(const fs::path & folder) {
     }
 }
 
-/// Why a response cannot be used; null when it can.
-const char * drop_reason(const Response & response) {
-    if (response.finish == FinishReason::too_long) {
-        return "prompt and response do not fit the context";
-    }
-    return response.tokens.empty() ? "no response tokens" : nullptr;
-}
-
 void add(SchedulerStats & sum, const SchedulerStats & stats) {
     sum.prompt_tokens += stats.prompt_tokens;
     sum.decoded_tokens += stats.decoded_tokens;
@@ -122,8 +114,10 @@ public:
         // Prompts and requests.
         std::vector<RenderedPrompt> prompts;
         std::vector<Request> requests;
+        std::vector<ChatPrompt> chats;
         for (const PlannedResponse & item : planned) {
-            prompts.push_back(generator_.render(item.system, plan_.queries[item.query].text));
+            chats.push_back({item.system, plan_.queries[item.query].text});
+            prompts.push_back(generator_.render(item.system, chats.back().user));
             Request request;
             request.prompt = prompts.back().tokens;
             request.max_tokens = options_.max_tokens;
@@ -136,10 +130,10 @@ public:
         }
 
         SchedulerStats stats;
-        const std::vector<Response> responses = generator_.run(
-            requests, [&](const Response & response) { advance(response); }, progress_, stop, stats);
-        if (responses.size() != planned.size()) {
-            fail(ErrorKind::internal, "generate: {} requests gave {} responses", planned.size(), responses.size());
+        const std::vector<Generated> results = generator_.run(
+            requests, chats, [&](const Response & response) { advance(response); }, progress_, stop, stats);
+        if (results.size() != planned.size()) {
+            fail(ErrorKind::internal, "generate: {} requests gave {} responses", planned.size(), results.size());
         }
 
         // What is kept and what is not.
@@ -151,12 +145,13 @@ public:
         std::vector<const Response *> kept_responses;
         std::vector<DroppedRow> dropped;
         for (std::size_t i = 0; i < planned.size(); ++i) {
-            if (const char * reason = drop_reason(responses[i])) {
+            const auto & [response, reason] = results[i];
+            if (!reason.empty()) {
                 dropped.push_back({stage_name, planned[i].id, reason});
                 continue;
             }
-            kept.push_back(make_row(planned[i], std::move(prompts[i]), responses[i]));
-            kept_responses.push_back(&responses[i]);
+            kept.push_back(make_row(planned[i], std::move(prompts[i]), response));
+            kept_responses.push_back(&response);
         }
         row.n = kept.size();
 
@@ -319,11 +314,9 @@ GenerateResult run_generate(RunDb & db, const fs::path & run_dir, const Generati
         runner.run(slice, stop, result);
     }
     if (result.dropped > 0) {
-        progress.message(
-            LogLevel::warning,
-            fmt::format("generate: {} of {} responses were left out (too long for the context, or without tokens); "
-                        "'valuelens status' lists why",
-                        result.dropped, result.dropped + result.responses));
+        progress.message(LogLevel::warning, fmt::format("generate: {} of {} responses were left out "
+                                                        "'valuelens status' lists why",
+                                                        result.dropped, result.dropped + result.responses));
     }
     return result;
 }

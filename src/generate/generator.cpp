@@ -27,18 +27,25 @@ public:
 
     std::string detokenize(std::span<const Token> tokens) const override { return model_->detokenize(tokens); }
 
-    std::vector<Response> run(std::span<const Request> requests, const std::function<void(const Response &)> & on_done,
-                              ProgressSink & progress, std::stop_token stop, SchedulerStats & stats) override {
-        std::vector<Response> responses(requests.size());
+    std::vector<Generated> run(std::span<const Request> requests, std::span<const ChatPrompt> /*chats*/,
+                               const std::function<void(const Response &)> & on_done, ProgressSink & progress,
+                               std::stop_token stop, SchedulerStats & stats) override {
+        std::vector<Generated> results(requests.size());
         MessagesOnly messages(progress);
         stats = scheduler_.run(
             requests,
             [&](std::size_t index, Response && response) {
-                responses[index] = std::move(response);
-                on_done(responses[index]);
+                Generated & result = results[index];
+                result.response = std::move(response);
+                if (result.response.finish == FinishReason::too_long) {
+                    result.dropped = "prompt and response do not fit the context";
+                } else if (result.response.tokens.empty()) {
+                    result.dropped = "no response tokens";
+                }
+                on_done(result.response);
             },
             messages, std::move(stop));
-        return responses;
+        return results;
     }
 
 private:

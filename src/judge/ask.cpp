@@ -9,15 +9,6 @@
 namespace valuelens {
 namespace {
 
-std::string replace_slot(std::string text, std::string_view slot, std::string_view filling) {
-    std::size_t at = 0;
-    while ((at = text.find(slot, at)) != std::string::npos) {
-        text.replace(at, slot.size(), filling);
-        at += filling.size();
-    }
-    return text;
-}
-
 class AskJudge : public Judge {
 public:
     AskJudge(std::shared_ptr<Model> model, const SchedulerOptions & options, const ConceptSet & concepts,
@@ -78,14 +69,9 @@ private:
             open[i] = items[i].values.size();
             for (std::size_t k = 0; k < items[i].values.size(); ++k) {
                 const Concept & wanted = concepts_.concepts[items[i].values[k]];
-                std::string user = replace_slot(prompt_.user, "{value}", wanted.name);
-                user = replace_slot(std::move(user), "{definition}", wanted.definition);
-                user = replace_slot(std::move(user), "{short}", wanted.short_name);
-                user =
-                    replace_slot(std::move(user), "{text}", items[i].text); // last: the text may hold braces of its own
                 Request request;
                 request.kind = RequestKind::choose;
-                request.prompt = model_->render_chat("", user).tokens;
+                request.prompt = model_->render_chat("", fill_prompt(prompt_, wanted, items[i].text)).tokens;
                 request.choices = choices_;
                 requests.push_back(std::move(request));
                 places.emplace_back(i, k);

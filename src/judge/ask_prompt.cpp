@@ -63,7 +63,23 @@ AskPrompt read_prompt(const toml::table & table, const std::string & name) {
     return prompt;
 }
 
+std::string replace_slot(std::string text, std::string_view slot, std::string_view filling) {
+    std::size_t at = 0;
+    while ((at = text.find(slot, at)) != std::string::npos) {
+        text.replace(at, slot.size(), filling);
+        at += filling.size();
+    }
+    return text;
+}
+
 } // namespace
+
+std::string fill_prompt(const AskPrompt & prompt, const Concept & wanted, const std::string & text) {
+    std::string user = replace_slot(prompt.user, "{value}", wanted.name);
+    user = replace_slot(std::move(user), "{definition}", wanted.definition);
+    user = replace_slot(std::move(user), "{short}", wanted.short_name);
+    return replace_slot(std::move(user), "{text}", text); // last: the text may hold braces of its own
+}
 
 AskPrompt shipped_ask_prompt(const std::string & model_name) {
     const auto text = find_embedded(shipped_file);

@@ -91,23 +91,53 @@ void claim_judge(RunDb & db, const Judge & judge, const JudgeStageOptions & opti
     }
 }
 
+std::vector<std::size_t> judged_values(const ResponseRow & response, const ConceptSet & concepts) {
+    if (response.condition == Condition::intrinsic) {
+        std::vector<std::size_t> every(concepts.concepts.size());
+        std::iota(every.begin(), every.end(), std::size_t{0});
+        return every;
+    }
+    const auto place = concepts.find(response.value_id.value_or(""));
+    if (!place) {
+        fail(ErrorKind::bad_input, "response {} belongs to '{}', which is not in the concept set {}", response.id,
+             response.value_id.value_or(""), concepts.name);
+    }
+    return {*place};
+}
+
+JudgeWork work_left(const RunDb & db, std::size_t n_values) {
+    JudgeWork work;
+    const std::set<std::size_t> judged = db.finished_judge_slices();
+    for (const std::size_t slice : db.finished_slices()) {
+        if (judged.count(slice) != 0) {
+            continue;
+        }
+        db.for_each_response(slice, [&](const ResponseRow & row) {
+            const std::size_t pairs = row.condition == Condition::prompted ? 1 : n_values;
+            work.pairs += pairs;
+            work.text_bytes += pairs * row.text.size();
+        });
+    }
+    return work;
+}
+
+JudgeWork work_of(std::span<const LabelledText> texts) {
+    JudgeWork work;
+    for (const LabelledText & text : texts) {
+        const auto pairs = static_cast<std::uint64_t>(
+            std::count_if(text.labels.begin(), text.labels.end(), [](signed char label) { return label >= 0; }));
+        work.pairs += pairs;
+        work.text_bytes += pairs * text.text.size();
+    }
+    return work;
+}
+
 std::vector<LabelRow> label_responses(std::span<const ResponseRow> responses, const ConceptSet & concepts,
                                       Judge & judge, const JudgeStageOptions & options, ProgressSink & progress,
                                       std::stop_token stop) {
-    std::vector<std::size_t> every(concepts.concepts.size());
-    std::iota(every.begin(), every.end(), std::size_t{0});
     std::vector<JudgeItem> items;
     for (const ResponseRow & row : responses) {
-        JudgeItem item{row.id, row.text, every};
-        if (row.condition == Condition::prompted) {
-            const auto place = concepts.find(row.value_id.value_or(""));
-            if (!place) {
-                fail(ErrorKind::bad_input, "response {} belongs to '{}', which is not in the concept set {}", row.id,
-                     row.value_id.value_or(""), concepts.name);
-            }
-            item.values = {*place};
-        }
-        items.push_back(std::move(item));
+        items.push_back({row.id, row.text, judged_values(row, concepts)});
     }
     const std::vector<std::vector<double>> answers = judge.judge(items, progress, std::move(stop));
     std::vector<LabelRow> labels;
@@ -126,7 +156,8 @@ std::vector<LabelRow> label_responses(std::span<const ResponseRow> responses, co
 }
 
 JudgeStageResult run_judge(RunDb & db, const ConceptSet & concepts, Judge & judge, const JudgeStageOptions & options,
-                           ProgressSink & progress, std::stop_token stop) {
+                           ProgressSink & progress, std::stop_token stop,
+                           const std::function<bool(std::size_t slice)> & wanted) {
     claim_judge(db, judge, options);
 
     const std::set<std::size_t> finished = db.finished_slices();
@@ -134,13 +165,16 @@ JudgeStageResult run_judge(RunDb & db, const ConceptSet & concepts, Judge & judg
     JudgeStageResult result;
     result.slices_before = judged.size();
     std::size_t total = 0;
+    const auto skipped = [&](std::size_t slice) {
+        return judged.count(slice) != 0 || (wanted && !wanted(slice));
+    };
     for (const SliceRow & slice : db.slices()) {
-        total += judged.count(slice.slice) != 0 ? 0 : slice.n;
+        total += skipped(slice.slice) ? 0 : slice.n;
     }
     progress.start("judge", total, "responses");
     std::size_t done = 0;
     for (const std::size_t slice : finished) {
-        if (judged.count(slice) != 0) {
+        if (skipped(slice)) {
             continue;
         }
         if (stop.stop_requested()) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <span>
 #include <stop_token>
 #include <string>
@@ -31,6 +32,16 @@ bool judge_stage_done(const RunDb & db);
 /// Notes who judges this run and how. Throws Error(usage) when the run was begun with another judge or band.
 void claim_judge(RunDb & db, const Judge & judge, const JudgeStageOptions & options);
 
+/// For which values a response is judged, by position in the set: an intrinsic one for every value, a prompted one for
+/// its own. Throws Error(bad_input) where that is not in the set.
+std::vector<std::size_t> judged_values(const ResponseRow & response, const ConceptSet & concepts);
+
+/// What run_judge() would judge: the finished slices that have no labels yet.
+JudgeWork work_left(const RunDb & db, std::size_t n_values);
+
+/// What check_judge() judges.
+JudgeWork work_of(std::span<const LabelledText> texts);
+
 /// The labels of some responses: of an intrinsic one for every value, of a prompted one for its own. Decided by the
 /// band alone, without recentring. `progress` counts responses.
 std::vector<LabelRow> label_responses(std::span<const ResponseRow> responses, const ConceptSet & concepts,
@@ -43,9 +54,12 @@ std::vector<LabelRow> label_responses(std::span<const ResponseRow> responses, co
 /// With `matched`, the decisions are made once all finished slices are judged, and made anew when more come; the stored
 /// probabilities stay the judge's, the medians stand in the database under "judge_medians" (JSON, value -> log-odds).
 ///
+/// `wanted` may leave slices for later; empty: all are judged.
+///
 /// Throws Error(usage) when the run was begun with another judge or band, Error(judge) when the judge fails,
 /// Error(interrupted) on a stop request.
 JudgeStageResult run_judge(RunDb & db, const ConceptSet & concepts, Judge & judge, const JudgeStageOptions & options,
-                           ProgressSink & progress, std::stop_token stop = {});
+                           ProgressSink & progress, std::stop_token stop = {},
+                           const std::function<bool(std::size_t slice)> & wanted = {});
 
 } // namespace valuelens

@@ -2,8 +2,10 @@
 
 #include "base/fail.h"
 #include "generate/generate.h"
+#include "generate/server_generator.h"
 #include "judge/stage.h"
 #include "pipeline/judge_run.h"
+#include "pipeline/open_service.h"
 #include "pipeline/run_context.h"
 #include "valuelens/models.h"
 
@@ -31,6 +33,10 @@ GenerateOptions generate_options(const RunContext & run) {
 
 std::unique_ptr<Generator> open_generator(RunContext & run) {
     const RunConfig & config = run.config;
+    std::unique_ptr<ChatService> service; // before the model is loaded: a server is refused in a moment
+    if (config.generate_source == "server") {
+        service = open_service(config.generate_server, "generate", run.progress, run.stop);
+    }
     ModelOptions options;
     options.path = resolve_model(config.model, {static_cast<int>(config.threads)}, run.progress, run.stop).string();
     options.threads = static_cast<int>(config.threads);
@@ -50,7 +56,14 @@ std::unique_ptr<Generator> open_generator(RunContext & run) {
     scheduler.parallel = static_cast<int>(config.parallel);
     scheduler.ctx_size = static_cast<int>(config.ctx_size);
     scheduler.kv_type = config.kv_type;
-    return make_generator(std::move(model), scheduler);
+    std::unique_ptr<Generator> local = make_generator(model, scheduler);
+    if (service == nullptr) {
+        return local;
+    }
+    return make_server_generator(std::move(local), std::move(service),
+                                 {config.chat_template_kwargs, [model](std::string_view text) {
+                                      return model->tokenize(text, false, false);
+                                  }});
 }
 
 // How long, measured: a few responses are written and thrown away. Empty where the run is too short to be worth it.
@@ -75,7 +88,7 @@ std::string expected_duration(RunContext & run, const GenerationPlan & plan, Gen
     }
     SchedulerStats stats;
     generator.run(
-        sample, [](const Response &) {}, silent_progress(), run.stop, stats);
+        sample, {}, [](const Response &) {}, silent_progress(), run.stop, stats);
     const double per_row =
         stats.seconds / static_cast<double>(std::max<std::size_t>(1, prompt_tokens + stats.generated_tokens));
     const double seconds = per_row * static_cast<double>(estimate.prompt_tokens + estimate.max_response_tokens);
@@ -86,7 +99,14 @@ std::string expected_duration(RunContext & run, const GenerationPlan & plan, Gen
 void announce(RunContext & run, const GenerationPlan & plan, Generator & generator, const GenerateOptions & options) {
     const GenerateEstimate estimate = estimate_generation(plan, generator, options, run.db.finished_slices());
     require_disk_space(estimate, run.folder);
-    const std::string duration = expected_duration(run, plan, generator, options, estimate);
+    const bool by_server = run.config.generate_source == "server";
+    if (by_server) {
+        run.progress.message(LogLevel::info, "generate: the server is asked: " +
+                                                 describe_cost({estimate.responses, estimate.prompt_tokens,
+                                                                estimate.max_response_tokens},
+                                                               prices_of(run.config.generate_server)));
+    }
+    const std::string duration = by_server ? std::string() : expected_duration(run, plan, generator, options, estimate);
     run.progress.message(LogLevel::info,
                          fmt::format("generate: {} responses to write, up to {} tokens in all, {:.0f} MB of disk{}",
                                      estimate.responses, estimate.max_response_tokens,
@@ -115,6 +135,17 @@ void generate_stage(RunContext & run) {
         judge = open_run_judge(run);
         record_judge_quality(run, judge);
         claim_judge(run.db, *judge.judge, judge_stage_options(run.config));
+        JudgeWork work; // the texts are not there yet: the longest that they can be
+        for (const std::size_t slice : open_slices(plan, options, run.db.finished_slices())) {
+            for (const PlannedResponse & planned : plan.slice(slice)) {
+                const std::size_t pairs =
+                    planned.condition == Condition::prompted ? 1 : run.inputs.concepts.concepts.size();
+                constexpr std::uint64_t bytes_per_token = 4;
+                work.pairs += pairs;
+                work.text_bytes += pairs * static_cast<std::uint64_t>(options.max_tokens) * bytes_per_token;
+            }
+        }
+        announce_cost(*judge.judge, work, run.progress);
         labeller = [&](std::span<const ResponseRow> responses) {
             run.progress.message(LogLevel::debug, fmt::format("judge: {} responses", responses.size()));
             return label_responses(responses, run.inputs.concepts, *judge.judge, judge_stage_options(run.config),

@@ -14,7 +14,7 @@ using nlohmann::json;
 JudgeStageOptions judge_stage_options(const RunConfig & config) {
     // A probability can be recentred; labels that somebody gave, or a count of words, are taken as they are.
     return {config.undecided_low, config.undecided_high,
-            config.judge_prior == "matched" && (config.judge_kind == "probe" || config.judge_kind == "ask")};
+            config.judge_prior == "matched" && config.judge_kind != "file" && config.judge_kind != "dictionary"};
 }
 
 OpenJudge open_run_judge(RunContext & run) {
@@ -27,6 +27,7 @@ void record_judge_quality(RunContext & run, const OpenJudge & judge) {
     const RunConfig & config = run.config;
     if (!config.judge_check.empty() && run.db.meta("judge_check").value_or("").empty()) {
         const std::vector<LabelledText> texts = load_labelled_texts(config.judge_check, run.inputs.value_ids());
+        announce_cost(*judge.judge, work_of(texts), run.progress);
         const JudgeCheckOptions options{config.undecided_low, config.undecided_high, 200,
                                         static_cast<std::uint64_t>(config.seed)};
         const JudgeCheck check =
@@ -46,6 +47,15 @@ void record_judge_quality(RunContext & run, const OpenJudge & judge) {
     }
 }
 
+void adopt_judge(RunDb & db, const std::filesystem::path & folder, const RunConfig & config) {
+    db.clear_labels({{"judge", ""},
+                     {"judge_decided", ""},
+                     {"judge_medians", ""},
+                     {"judge_check", ""},
+                     {"config", to_toml(config)}});
+    write_file(folder / config_file, to_toml(config));
+}
+
 void judge_stage(RunContext & run) {
     if (run.db.finished_slices().empty()) {
         fail(ErrorKind::usage, "{}: has no responses to judge yet; run `valuelens generate --run {}` first",
@@ -63,14 +73,12 @@ void judge_stage(RunContext & run) {
     }
     const OpenJudge judge = open_run_judge(run);
     if (run.request.rejudge) { // only now: the new judge is there
-        run.db.clear_labels({{"judge", ""},
-                             {"judge_decided", ""},
-                             {"judge_medians", ""},
-                             {"judge_check", ""},
-                             {"config", to_toml(run.config)}});
-        write_file(run.folder / config_file, to_toml(run.config));
+        adopt_judge(run.db, run.folder, run.config);
     }
     forget_derived_files(run.db);
+    if (run.config.judge_kind == "server") {
+        announce_cost(*judge.judge, work_left(run.db, run.inputs.concepts.concepts.size()), run.progress);
+    }
     record_judge_quality(run, judge);
     run_judge(run.db, run.inputs.concepts, *judge.judge, judge_stage_options(run.config), run.progress, run.stop);
 }

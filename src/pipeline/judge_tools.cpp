@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/random.h"
 #include "judge/probe.h"
+#include "judge/stage.h"
 #include "judge/train.h"
 #include "pipeline/open_judge.h"
 
@@ -55,6 +56,7 @@ JudgeCheck check_judge_on_files(const JudgeCheckRequest & request, ProgressSink 
         files.names += fmt::format(" (a sample of {})", request.limit);
     }
     const OpenJudge judge = open_judge(request.config, concepts, {}, progress, stop, /* engine_is_judges = */ true);
+    announce_cost(*judge.judge, work_of(files.texts), progress);
     return check_judge(*judge.judge, concepts, files.texts, files.names, request.options, progress, stop);
 }
 

@@ -10,6 +10,8 @@
 #include "base/fail.h"
 #include "judge/judges.h"
 #include "judge/probe.h"
+#include "judge/server_judge.h"
+#include "pipeline/open_service.h"
 #include "pipeline/run_setup.h"
 #include "valuelens/models.h"
 
@@ -115,6 +117,30 @@ std::string committee_quality(const std::vector<Probe> & probes) {
     return entry == all.end() ? "" : entry->dump();
 }
 
+OpenJudge open_server_judge(const RunConfig & config, const ConceptSet & concepts, ProgressSink & progress,
+                            std::stop_token stop) {
+    ServerJudgeOptions options;
+    options.answers = config.judge_answers == "logprobs" ? ServerAnswers::logprobs
+                      : config.judge_answers == "json"   ? ServerAnswers::json
+                                                         : ServerAnswers::automatic;
+    options.answer_tokens = static_cast<int>(config.judge_answer_tokens);
+    options.prices = prices_of(config.judge_server);
+    options.seed = static_cast<std::uint64_t>(config.seed);
+    load_ask_prompt(config.judge_prompt, ""); // a prompt that cannot be used is said before the server is asked
+    std::unique_ptr<ChatService> service = open_service(config.judge_server, "judge", progress, stop);
+    options.prompt = load_ask_prompt(config.judge_prompt, service->model());
+    std::string quality = options.prompt.quality;
+    if (config.generate_source == "server" && config.generate_server.model == service->model()) {
+        progress.message(
+            LogLevel::warning,
+            fmt::format("judge and subject are the same model ({}): its labels lean on the very directions "
+                        "that are sought. Give another judge.server_model",
+                        service->model()));
+    }
+    return {make_server_judge(std::move(service), concepts, std::move(options), progress, std::move(stop)),
+            std::move(quality)};
+}
+
 } // namespace
 
 OpenJudge open_judge(const RunConfig & config, const ConceptSet & concepts, const Subject & subject,
@@ -153,6 +179,9 @@ OpenJudge open_judge(const RunConfig & config, const ConceptSet & concepts, cons
         std::string quality = prompt.quality;
         return {make_ask_judge(std::move(model), scheduler, concepts, std::move(prompt)), std::move(quality)};
     }
+    if (config.judge_kind == "server") {
+        return open_server_judge(config, concepts, progress, std::move(stop));
+    }
     if (config.judge_file.empty()) {
         fail(ErrorKind::usage, "judge.kind = \"{}\" needs judge.file", config.judge_kind);
     }
@@ -161,7 +190,8 @@ OpenJudge open_judge(const RunConfig & config, const ConceptSet & concepts, cons
             ""};
 }
 
-void check_judge_config(const RunConfig & config, const ConceptSet & concepts) {
+void check_judge_config(const RunConfig & config, const ConceptSet & concepts, ProgressSink & progress,
+                        std::stop_token stop) {
     if (config.judge_kind == "probe") {
         for (const Probe & probe : chosen_probes(config.judge_probe, "")) {
             require_concepts(probe, concepts);
@@ -172,7 +202,13 @@ void check_judge_config(const RunConfig & config, const ConceptSet & concepts) {
         load_ask_prompt(config.judge_prompt, "");
         require_known_model(config.judge_model);
     } else {
-        open_judge(config, concepts, {}, silent_progress(), {});
+        open_judge(config, concepts, {}, progress, std::move(stop));
+    }
+}
+
+void announce_cost(const Judge & judge, const JudgeWork & work, ProgressSink & progress) {
+    if (const std::string cost = judge.estimate(work); !cost.empty()) {
+        progress.message(LogLevel::info, "judge: " + cost);
     }
 }
 

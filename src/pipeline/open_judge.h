@@ -30,8 +30,12 @@ struct OpenJudge {
 OpenJudge open_judge(const RunConfig & config, const ConceptSet & concepts, const Subject & subject,
                      ProgressSink & progress, std::stop_token stop, bool engine_is_judges = false);
 
-/// What can be checked of a judge without its model: the probe knows the concepts, the files are there and sound.
-/// Throws as open_judge().
-void check_judge_config(const RunConfig & config, const ConceptSet & concepts);
+/// What can be checked of a judge without its model: the probe knows the concepts, the files are there and sound, the
+/// server answers. Throws as open_judge().
+void check_judge_config(const RunConfig & config, const ConceptSet & concepts, ProgressSink & progress,
+                        std::stop_token stop);
+
+/// Says what the judge's work will cost, where it costs anything.
+void announce_cost(const Judge & judge, const JudgeWork & work, ProgressSink & progress);
 
 } // namespace valuelens

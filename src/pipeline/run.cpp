@@ -50,7 +50,7 @@ public:
         const bool will_judge =
             std::find(request.stages.begin(), request.stages.end(), Stage::judge) != request.stages.end();
         if (will_judge && !judge_stage_done(db_)) {
-            check_judge_config(config_, inputs_.concepts); // before hours of generating, not after
+            check_judge_config(config_, inputs_.concepts, progress_, stop_); // before hours of generating, not after
         }
     }
 

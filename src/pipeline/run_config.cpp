@@ -22,6 +22,29 @@ struct Range {
     double high;
 };
 
+// The keys of a server, in the section of what it is to do.
+template <typename Server, typename Visit>
+void visit_server(const char * section, Server & server, Visit && visit) {
+    using Words = std::vector<std::string>;
+    const Range any{-9e18, 9e18};
+    const Range not_negative{0, 9e18};
+    visit(section, "url", server.url, Change::free, "server: its address, http[s]://host[:port]/v1", any, Words{});
+    visit(section, "server_model", server.model, Change::frozen,
+          "server: the model's name there; empty: the only one it has", any, Words{});
+    visit(section, "api_key_env", server.api_key_env, Change::free,
+          "server: the environment variable that holds the key, where it wants one", any, Words{});
+    visit(section, "concurrency", server.concurrency, Change::free, "server: requests in flight", Range{1, 1024},
+          Words{});
+    visit(section, "timeout_s", server.timeout_s, Change::free, "server: seconds that one request may take",
+          Range{0.001, 86400}, Words{});
+    visit(section, "max_retries", server.max_retries, Change::free, "server: of a request, with growing pauses",
+          Range{0, 100}, Words{});
+    visit(section, "price_prompt", server.price_prompt, Change::free,
+          "server: per million prompt tokens, for the estimate; 0: not known", not_negative, Words{});
+    visit(section, "price_completion", server.price_completion, Change::free,
+          "server: per million answer tokens, for the estimate; 0: not known", not_negative, Words{});
+}
+
 // The one list of all keys: section, key, field, whether a run may change it later, what it means, and what it may be.
 template <typename Config, typename Visit>
 void visit_fields(Config & c, Visit && visit) {
@@ -70,9 +93,14 @@ void visit_fields(Config & c, Visit && visit) {
           Words{"f32", "f16", "none"});
     visit("generate", "slice_size", c.slice_size, Change::frozen, "responses per slice, the unit of resumption",
           positive, Words{});
-    visit("judge", "kind", c.judge_kind, Change::frozen,
-          "probe, ask (a local model, yes or no), file (labels) or dictionary (word list)", any,
-          Words{"probe", "ask", "file", "dictionary"});
+    visit("generate", "source", c.generate_source, Change::frozen,
+          "local, or server: the responses come from a server that runs the same model, and are read here", any,
+          Words{"local", "server"});
+    visit_server("generate", c.generate_server, visit);
+    visit(
+        "judge", "kind", c.judge_kind, Change::frozen,
+        "probe, ask (a local model, yes or no), server (the same on a server), file (labels) or dictionary (word list)",
+        any, Words{"probe", "ask", "server", "file", "dictionary"});
     visit("judge", "probe", c.judge_probe, Change::frozen,
           "auto (all shipped ones that do not read the subject), shipped names joined by +, or a file of `valuelens "
           "judge-train`",
@@ -80,8 +108,8 @@ void visit_fields(Config & c, Visit && visit) {
     visit("judge", "model", c.judge_model, Change::free, "the judge's model; empty: the one the probe was trained on",
           any, Words{});
     visit("judge", "prompt", c.judge_prompt, Change::frozen,
-          "kind = ask: auto (the shipped one for the judge's model), or a TOML file with user, yes and no", any,
-          Words{});
+          "kind = ask or server: auto (the shipped one for the judge's model), or a TOML file with user, yes and no",
+          any, Words{});
     visit("judge", "prior", c.judge_prior, Change::frozen,
           "matched (recentred: half of this model's intrinsic responses express a value more than the other half), "
           "balanced or training (a probe's)",
@@ -95,6 +123,12 @@ void visit_fields(Config & c, Visit && visit) {
     visit("judge", "undecided_low", c.undecided_low, Change::frozen, "probabilities from here ...", share, Words{});
     visit("judge", "undecided_high", c.undecided_high, Change::frozen, "... to below here are left out and counted",
           share, Words{});
+    visit("judge", "answers", c.judge_answers, Change::frozen,
+          "kind = server: auto, logprobs (of yes and no as the first token) or json (a stated probability)", any,
+          Words{"auto", "logprobs", "json"});
+    visit("judge", "answer_tokens", c.judge_answer_tokens, Change::frozen,
+          "kind = server: longest JSON answer; more where the model thinks before it", Range{8, 1e6}, Words{});
+    visit_server("judge", c.judge_server, visit);
     visit("vectors", "min_count", c.min_count, Change::free, "fewest responses per class", positive, Words{});
     visit("vectors", "held_out", c.held_out, Change::free, "share of queries kept out of the fit for the AUROC", share,
           Words{});
@@ -292,8 +326,8 @@ RunConfig parse_run_config(const std::string & text, const std::string & name, c
     if (config.judge_prompt != "auto") {
         resolve_path(config.judge_prompt, folder);
     }
-    if (config.activations == "none" && config.judge_prior == "matched" &&
-        (config.judge_kind == "probe" || config.judge_kind == "ask")) {
+    if (config.activations == "none" && config.judge_prior == "matched" && config.judge_kind != "file" &&
+        config.judge_kind != "dictionary") {
         fail(ErrorKind::usage,
              "{}generate.activations = \"none\" needs labels while generating, and judge.prior = \"matched\" decides "
              "at the end; choose \"balanced\" or \"training\", or keep activations",

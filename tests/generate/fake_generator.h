@@ -37,12 +37,14 @@ public:
         return text;
     }
 
-    std::vector<valuelens::Response> run(std::span<const valuelens::Request> requests,
-                                         const std::function<void(const valuelens::Response &)> & on_done,
-                                         valuelens::ProgressSink &, std::stop_token stop,
-                                         valuelens::SchedulerStats & stats) override {
+    std::vector<valuelens::Generated> run(std::span<const valuelens::Request> requests,
+                                          std::span<const valuelens::ChatPrompt> chats,
+                                          const std::function<void(const valuelens::Response &)> & on_done,
+                                          valuelens::ProgressSink &, std::stop_token stop,
+                                          valuelens::SchedulerStats & stats) override {
         ++runs;
-        std::vector<valuelens::Response> responses;
+        last_chats.assign(chats.begin(), chats.end());
+        std::vector<valuelens::Generated> results;
         for (const valuelens::Request & request : requests) {
             if (before_request) {
                 before_request(request);
@@ -50,15 +52,24 @@ public:
             if (stop.stop_requested()) {
                 valuelens::fail(valuelens::ErrorKind::interrupted, "stopped");
             }
-            responses.push_back(answer(request));
-            stats.generated_tokens += responses.back().tokens.size();
-            on_done(responses.back());
+            results.push_back({answer(request), ""});
+            const valuelens::Response & response = results.back().response;
+            if (response.finish == valuelens::FinishReason::too_long) {
+                results.back().dropped = "prompt and response do not fit the context";
+            } else if (response.tokens.empty()) {
+                results.back().dropped = "no response tokens";
+            }
+            if (request.kind == valuelens::RequestKind::generate) {
+                stats.generated_tokens += response.tokens.size();
+            }
+            on_done(response);
         }
-        return responses;
+        return results;
     }
 
     std::function<void(const valuelens::Request &)> before_request;
     int runs = 0;
+    std::vector<valuelens::ChatPrompt> last_chats;
 
 private:
     static valuelens::Response answer(const valuelens::Request & request) {
@@ -73,11 +84,16 @@ private:
             return response;
         }
         valuelens::Rng rng(valuelens::derive_seed(request.sampling.seed, prompt));
-        const std::uint64_t n = 1 + rng.below(static_cast<std::uint64_t>(request.max_tokens));
-        for (std::uint64_t i = 0; i < n; ++i) {
-            response.tokens.push_back(static_cast<valuelens::Token>(rng.below(100)));
-            response.logprobs.push_back(-0.5f);
+        if (request.kind == valuelens::RequestKind::continue_) {
+            response.finish = valuelens::FinishReason::done;
+            response.tokens = request.response;
+        } else {
+            const std::uint64_t n = 1 + rng.below(static_cast<std::uint64_t>(request.max_tokens));
+            for (std::uint64_t i = 0; i < n; ++i) {
+                response.tokens.push_back(static_cast<valuelens::Token>(rng.below(100)));
+            }
         }
+        response.logprobs.assign(response.tokens.size(), -0.5f);
         for (int i = 0; i < 6; ++i) {
             response.resid_post.push_back(static_cast<float>(rng.normal()));
         }

@@ -104,6 +104,12 @@ TEST(Generate, FillsDatabaseAndShards) {
     });
     EXPECT_EQ(index, 18u);
     EXPECT_EQ(result.stats.generated_tokens, tokens);
+
+    // The last slice's prompts as messages, for generators elsewhere.
+    ASSERT_EQ(run.generator.last_chats.size(), 6u);
+    EXPECT_EQ(run.generator.last_chats[0].system, "");
+    EXPECT_EQ(run.generator.last_chats[0].user, "Question 4?");
+    EXPECT_EQ(run.generator.last_chats[1].system.rfind("Template ", 0), 0u);
 }
 
 TEST(Generate, EachResponseHasASeedOfItsOwn) {

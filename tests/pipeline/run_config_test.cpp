@@ -50,6 +50,15 @@ top_p = 0.9
 min_p = 0.05
 activations = "f16"
 slice_size = 16
+source = "server"
+url = "http://127.0.0.1:1/v1"
+server_model = "m"
+api_key_env = "OTHER_KEY"
+concurrency = 2
+timeout_s = 1.5
+max_retries = 3
+price_prompt = 0.5
+price_completion = 1.5
 [judge]
 kind = "file"
 probe = "smollm2-135m"
@@ -61,6 +70,16 @@ check = "/touche"
 parallel = 2
 undecided_low = 0.25
 undecided_high = 0.75
+answers = "json"
+answer_tokens = 500
+url = "http://127.0.0.1:1/v1"
+server_model = "m"
+api_key_env = "OTHER_KEY"
+concurrency = 2
+timeout_s = 1.5
+max_retries = 3
+price_prompt = 0.5
+price_completion = 1.5
 [vectors]
 min_count = 2
 held_out = 0.5
@@ -190,6 +209,15 @@ TEST_F(RunConfigFile, LabelsThatAreDecidedAtTheEndNeedActivations) {
     EXPECT_EQ(load("[generate]\nactivations = \"none\"\n[judge]\nkind = \"file\"\n").activations, "none");
 }
 
+TEST_F(RunConfigFile, AServersModelStaysWhereverItIs) {
+    RunConfig now;
+    now.judge_server.model = "a";
+    now.generate_server.model = "b";
+    EXPECT_EQ(frozen_differences(RunConfig(), now),
+              (std::vector<std::string>{"generate.server_model (was \"\", now \"b\")",
+                                        "judge.server_model (was \"\", now \"a\")"}));
+}
+
 TEST_F(RunConfigFile, AnOptionOutOfRangeIsSaidWithoutALine) {
     RunConfig config;
     config.parallel = 0;
@@ -208,6 +236,8 @@ TEST_F(RunConfigFile, WhatChangesNoResultMayChange) {
     now.n_gpu_layers = 0;
     now.min_count = 2;
     now.bootstraps = 0;
+    now.judge_server = {"http://elsewhere", "", "KEY", 3, 5, 1, 2, 3};
+    now.generate_server.url = "http://elsewhere";
     EXPECT_TRUE(frozen_differences(RunConfig(), now).empty());
 }
 

@@ -1,0 +1,42 @@
+#include "clients/http.h"
+
+#include <gtest/gtest.h>
+
+#include "support/expect_error.h"
+
+namespace valuelens {
+namespace {
+
+TEST(ServerUrl, IsOriginAndPathOfTheApi) {
+    const auto expect = [](const char * text, const char * origin, const char * path, bool encrypted, bool local) {
+        const ServerUrl url = parse_server_url(text, "judge.url");
+        EXPECT_EQ(url.origin, origin) << text;
+        EXPECT_EQ(url.path, path) << text;
+        EXPECT_EQ(url.encrypted, encrypted) << text;
+        EXPECT_EQ(url.local, local) << text;
+    };
+    expect("http://127.0.0.1:8000", "http://127.0.0.1:8000", "/v1", false, true);
+    expect("http://localhost:8000/", "http://localhost:8000", "/v1", false, true);
+    expect("https://example.org/api/v1/", "https://example.org", "/api/v1", true, false);
+    expect("https://example.org/v1/chat/completions", "https://example.org", "/v1", true, false);
+    expect("http://[::1]:8080/v1", "http://[::1]:8080", "/v1", false, true);
+}
+
+TEST(ServerUrl, AnythingElseIsRefusedWithItsName) {
+    for (const char * text : {"", "example.org", "ftp://example.org", "http://", "http://:80/v1", "/v1",
+                              "http://example.org/v1?x=1", "http://example.org/v1#a", "http://exa mple.org"}) {
+        expect_error(ErrorKind::usage, {"judge.url"}, [&] { parse_server_url(text, "judge.url"); });
+    }
+}
+
+TEST(ServerUrl, AKeyInItIsNotRepeated) {
+    try {
+        parse_server_url("https://user:secret@example.org/v1", "judge.url");
+        FAIL() << "nothing was thrown";
+    } catch (const Error & error) {
+        EXPECT_EQ(std::string(error.what()).find("secret"), std::string::npos) << error.what();
+    }
+}
+
+} // namespace
+} // namespace valuelens
