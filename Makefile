@@ -11,10 +11,13 @@ LABELS ?= unit|model|e2e
 # NAME:TYPE of what the model tests use, fetched before them so that no test waits for a download.
 TEST_MODELS ?= smollm2-135m:f32 smollm2-135m:bf16 gemma3-270m:original
 
+# Parts of `make soak`: kills mpirun slurm memory (all of them).
+SOAK ?=
+
 BUILD := build/release
 OWN_CODE = find src include cli tests bench -name '*.cpp' -o -name '*.h'
 
-.PHONY: help setup configure build models test demo lint format tidy asan bench clean
+.PHONY: help setup configure build models test soak demo lint format tidy asan bench clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -36,6 +39,10 @@ models: build ## fetch the models that the tests use
 
 test: build models ## build, fetch the test models, run all tests
 	@ctest --test-dir $(BUILD) -j 1 -L "$(LABELS)" --no-tests=error --output-on-failure --no-label-summary
+
+soak: build models ## 200 kills, shards under mpirun and Slurm, memory with 20,000 queries (an hour; SOAK=... picks parts)
+	@scripts/setup.sh --with-soak
+	@scripts/soak.sh $(SOAK)
 
 demo: build ## a whole run of a small model (runs/demo)
 	@scripts/demo.sh

@@ -9,6 +9,7 @@ namespace {
 
 struct JudgeCommandOptions {
     std::string run;
+    std::string shard;
     bool rejudge = false;
     EngineOptions engine;
 };
@@ -26,6 +27,7 @@ Outcome run_judge_command(const JudgeCommandOptions & options, Context & context
         config.judge_parallel = options.engine.parallel ? given.parallel : config.judge_parallel;
     };
     request.stages = {Stage::judge};
+    request.shard = options.shard;
     request.rejudge = options.rejudge;
     request.command = "valuelens judge";
     return summary_outcome(execute_run(request, context.console, context.stop));
@@ -52,6 +54,7 @@ void setup_judge(CLI::App & app, Context & context) {
         };
     });
     setup_judge_batch(*command, context);
+    add_shard_option(*command, options->shard);
     command->add_flag(
         "--rejudge", options->rejudge,
         "Forget the labels that are there and judge anew (another judge: [judge] in the run's config.toml)");

@@ -3,6 +3,7 @@
 
 #include "base/fail.h"
 #include "cli/run_folder.h"
+#include "pipeline/shard.h"
 
 namespace valuelens {
 
@@ -35,7 +36,7 @@ Outcome run_run(const RunOptions & options, Context & context) {
         fail(ErrorKind::bad_input, "{}: cannot be read (there is no such file)", options.config);
     }
     RunRequest request;
-    request.folder = run_folder(options);
+    request.folder = shard_folder(run_folder(options), parse_shard(options.shard));
     request.config = options.config;
     request.override_config = [&](RunConfig & config) {
         override_run_config(options.engine, config);

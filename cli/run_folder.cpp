@@ -83,7 +83,11 @@ CLI::Option * add_run_option(CLI::App & command, std::string & run) {
 }
 
 CLI::Option * add_shard_option(CLI::App & command, std::string & shard) {
-    return command.add_option("--shard", shard, "Do only part I of N (I from 0) of the run's slices")->type_name("I/N");
+    return command
+        .add_option("--shard", shard,
+                    "Do only part I of N (I from 0) of the run's slices; auto: the place of this process in its Slurm "
+                    "array, mpirun, srun or Kubernetes job. {shard} in --run becomes I-of-N")
+        ->type_name("I/N|auto");
 }
 
 void override_run_config(const EngineOptions & options, RunConfig & config) {

@@ -14,7 +14,7 @@ namespace valuelens {
 /// --run DIR, the folder of a run.
 CLI::Option * add_run_option(CLI::App & command, std::string & run);
 
-/// --shard I/N: only that part of a run.
+/// --shard I/N or auto: only that part of a run.
 CLI::Option * add_shard_option(CLI::App & command, std::string & shard);
 
 /// Puts the engine options that were given over a run's config.

@@ -14,6 +14,9 @@ Outcome run_status_command(const std::string & run) {
     std::string text =
         fmt::format("{}\nmodel:     {}\njudge:     {}\n", status.folder, status.model.empty() ? "-" : status.model,
                     status.judge.empty() ? "-" : status.judge);
+    if (!status.shard.empty()) {
+        text += fmt::format("shard:     {}\n", status.shard);
+    }
     text += fmt::format("generate:  {} of {} slices; {} intrinsic and {} prompted responses\n", status.slices_generated,
                         status.slices_planned, status.intrinsic, status.prompted);
     text += fmt::format("judge:     {} of {} slices; {} labels express, {} do not, {} undecided, {} without opinion\n",
@@ -35,6 +38,7 @@ Outcome run_status_command(const std::string & run) {
         {
             {"run", status.folder},
             {"model", status.model},
+            {"shard", status.shard},
             {"judge", status.judge},
             {"slices_planned", status.slices_planned},
             {"slices_generated", status.slices_generated},

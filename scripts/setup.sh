@@ -5,6 +5,7 @@
 #   scripts/setup.sh               to build and test
 #   scripts/setup.sh --with-lint   also clang-format (make lint, make format)
 #   scripts/setup.sh --with-tidy   also clang-tidy (make tidy)
+#   scripts/setup.sh --with-soak   also Open MPI and Slurm (make soak)
 #
 # VALUELENS_SKIP_SETUP=1 skips everything, for systems with another package manager.
 set -euo pipefail
@@ -19,8 +20,9 @@ for option in "$@"; do
     case "$option" in
         --with-lint) packages+=(clang-format) ;;
         --with-tidy) packages+=(clang-format clang-tidy) ;;
+        --with-soak) packages+=(openmpi-bin slurm-wlm munge) ;;
         *)
-            echo "setup.sh: unknown option $option (known: --with-lint, --with-tidy)" >&2
+            echo "setup.sh: unknown option $option (known: --with-lint, --with-tidy, --with-soak)" >&2
             exit 2
             ;;
     esac

@@ -48,7 +48,8 @@ struct RunSummary {
 struct RunStatus {
     std::string folder;
     std::string model;
-    std::size_t slices_planned = 0;
+    std::string shard;              ///< "i/n" where the folder holds a part of a run, else empty
+    std::size_t slices_planned = 0; ///< of that part
     std::size_t slices_generated = 0;
     std::size_t slices_judged = 0;
     std::size_t intrinsic = 0;
@@ -62,7 +63,7 @@ struct RunStatus {
     bool has_vectors = false;
     bool has_axes = false;
     bool has_neurons = false;
-    std::string next;                ///< what `valuelens run` would do next; "nothing" when all is done
+    std::string next;                ///< what `valuelens run` would do next; "merge" for a finished shard; "nothing"
     std::vector<std::string> events; ///< the last lines of the stage log
 };
 
@@ -71,13 +72,16 @@ struct RunRequest {
     std::optional<std::filesystem::path> config;      ///< none: the run's own config.toml
     std::function<void(RunConfig &)> override_config; ///< what the command line says; may be empty
     std::vector<Stage> stages = {Stage::generate, Stage::judge, Stage::vectors, Stage::decompose, Stage::neurons};
-    std::string shard;                     ///< "i/n": only these slices; empty: all
+    /// "i/n" or "auto": this folder holds only that part of the slices; empty: as the folder was begun, else all. A
+    /// "{shard}" in `folder` becomes "i-of-n".
+    std::string shard;
     bool rejudge = false;                  ///< forget the labels of another judge
     std::string command = "valuelens run"; ///< for the lock's sentence
 };
 
 /// Does the stages of a run that are not done yet. Stages that are done are left alone; a stopped one goes on where it
-/// stood.
+/// stood. Of several stages, a shard of a run does only those up to judging: what follows rests on all shards together
+/// (merge_runs()).
 ///
 /// Throws Error(usage) when the folder belongs to another config (naming the keys that differ), another model, or
 /// another process; and as the stages do. Returns what was found, without values where the vectors stage has not run.

@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
+#include <vector>
 
 #include "base/fail.h"
 
@@ -16,12 +17,35 @@ namespace valuelens {
 
 namespace fs = std::filesystem;
 
-AtomicFile::AtomicFile(fs::path target) : target_(std::move(target)) {
+namespace {
+
+constexpr const char * side_ending = ".partial";
+
+/// A name beside the target that no other file of this or another process has.
+fs::path side_name(const fs::path & target) {
     static std::atomic<unsigned> counter{0};
-    side_ = target_;
-    side_ += fmt::format(".{}.{}.partial", ::getpid(), counter++);
+    fs::path side = target;
+    side += fmt::format(".{}.{}{}", ::getpid(), counter++, side_ending);
+    return side;
+}
+
+/// Throws, from errno, unless `ok`.
+void check(bool ok, const fs::path & target, const char * action) {
+    if (ok) {
+        return;
+    }
+    const int cause = errno;
+    const char * hint =
+        cause == ENOSPC || cause == EDQUOT ? "; free some disk space and run the same command again" : "";
+    fail(ErrorKind::bad_input, "{}: cannot be {} ({}){}", target.string(), action, std::strerror(cause), hint);
+}
+
+} // namespace
+
+AtomicFile::AtomicFile(fs::path target) : target_(std::move(target)) {
+    side_ = side_name(target_);
     descriptor_ = ::open(side_.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-    check(descriptor_ >= 0, "created");
+    check(descriptor_ >= 0, target_, "created");
 }
 
 AtomicFile::~AtomicFile() {
@@ -29,16 +53,6 @@ AtomicFile::~AtomicFile() {
         ::close(descriptor_);
         ::unlink(side_.c_str());
     }
-}
-
-void AtomicFile::check(bool ok, const char * action) {
-    if (ok) {
-        return;
-    }
-    const int cause = errno;
-    const char * hint =
-        cause == ENOSPC || cause == EDQUOT ? "; free some disk space and run the same command again" : "";
-    fail(ErrorKind::bad_input, "{}: cannot be {} ({}){}", target_.string(), action, std::strerror(cause), hint);
 }
 
 void AtomicFile::write(const void * data, std::size_t size) {
@@ -53,28 +67,73 @@ void AtomicFile::write_at(std::uint64_t offset, const void * data, std::size_t s
         if (step < 0 && errno == EINTR) {
             continue;
         }
-        check(step > 0, "written");
+        check(step > 0, target_, "written");
         done += static_cast<std::size_t>(step);
     }
     size_ = std::max(size_, offset + size);
 }
 
 void AtomicFile::commit() {
-    check(::fsync(descriptor_) == 0, "flushed to disk");
-    check(::close(descriptor_) == 0, "closed");
+    check(::fsync(descriptor_) == 0, target_, "flushed to disk");
+    const int closed = ::close(descriptor_);
     descriptor_ = -1;
-    if (::rename(side_.c_str(), target_.c_str()) != 0) {
-        const int cause = errno;
+    try {
+        check(closed == 0, target_, "closed");
+        put_in_place(side_, target_);
+    } catch (const Error &) {
         ::unlink(side_.c_str());
-        errno = cause;
-        check(false, "put in place");
+        throw;
     }
+}
+
+void put_in_place(const fs::path & finished, const fs::path & target) {
+    check(::rename(finished.c_str(), target.c_str()) == 0, target, "put in place");
     // The rename itself must survive a power cut: flush the folder that holds the name.
-    const fs::path folder = target_.has_parent_path() ? target_.parent_path() : fs::path(".");
+    const fs::path folder = target.has_parent_path() ? target.parent_path() : fs::path(".");
     const int directory = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (directory >= 0) {
         ::fsync(directory);
         ::close(directory);
+    }
+}
+
+bool link_or_copy(const fs::path & source, const fs::path & target) {
+    // Linked under another name first: a file that is there stays until the new one takes its place.
+    const fs::path side = side_name(target);
+    if (::linkat(AT_FDCWD, source.c_str(), AT_FDCWD, side.c_str(), AT_SYMLINK_FOLLOW) == 0) {
+        std::error_code ignored;
+        if (fs::equivalent(source, target, ignored)) { // renaming one link of a file over another does nothing
+            ::unlink(side.c_str());
+            return true;
+        }
+        try {
+            put_in_place(side, target);
+        } catch (const Error &) {
+            ::unlink(side.c_str());
+            throw;
+        }
+        return true;
+    }
+    std::ifstream stream(source, std::ios::binary);
+    check(static_cast<bool>(stream), source, "read");
+    AtomicFile copy(target);
+    std::vector<char> block(1 << 20);
+    while (stream.read(block.data(), static_cast<std::streamsize>(block.size())) || stream.gcount() > 0) {
+        copy.write(block.data(), static_cast<std::size_t>(stream.gcount()));
+    }
+    check(!stream.bad(), source, "read");
+    copy.commit();
+    return false;
+}
+
+void remove_side_files(const fs::path & target) {
+    const fs::path folder = target.has_parent_path() ? target.parent_path() : fs::path(".");
+    const std::string begin = target.filename().string() + ".";
+    std::error_code ignored;
+    for (const fs::directory_entry & entry : fs::directory_iterator(folder, ignored)) {
+        if (entry.path().extension() == side_ending && entry.path().filename().string().starts_with(begin)) {
+            fs::remove(entry.path(), ignored);
+        }
     }
 }
 

@@ -30,13 +30,22 @@ public:
     void commit();
 
 private:
-    void check(bool ok, const char * action);
-
     std::filesystem::path target_;
     std::filesystem::path side_;
     int descriptor_ = -1;
     std::uint64_t size_ = 0;
 };
+
+/// Renames a finished file over its target so that a power cut does not undo it. Throws as AtomicFile.
+void put_in_place(const std::filesystem::path & finished, const std::filesystem::path & target);
+
+/// Gives `source` a second name, `target`: a hard link where the file system can, else a copy that appears whole or not
+/// at all. A file that is there already is replaced. Returns whether it is a link. Throws as AtomicFile.
+bool link_or_copy(const std::filesystem::path & source, const std::filesystem::path & target);
+
+/// Removes the side files that a killed process left beside `target`, if any. The caller makes sure that nobody is
+/// writing it.
+void remove_side_files(const std::filesystem::path & target);
 
 /// Writes a whole text file atomically.
 void write_file(const std::filesystem::path & path, std::string_view contents);

@@ -3,11 +3,11 @@
 #include <nlohmann/json.hpp>
 
 #include <cmath>
+#include <cstring>
 
 #include "base/fail.h"
 #include "math/vector_ops.h"
 #include "store/provenance.h"
-#include "store/safetensors.h"
 
 namespace valuelens {
 
@@ -80,45 +80,53 @@ void SliceSums::write(const std::filesystem::path & path, const Provenance & pro
     write_safetensors(path, tensors, metadata);
 }
 
-SliceSums SliceSums::read(const std::filesystem::path & path, Provenance & provenance) {
-    const SafetensorsFile file(path);
-    provenance = provenance_from_metadata(file.metadata(), path);
+SliceSumsFile::SliceSumsFile(const std::filesystem::path & path)
+    : file_(path), provenance_(provenance_from_metadata(file_.metadata(), path)) {
     const auto entry = [&](const char * key) {
-        const auto found = file.metadata().find(key);
-        if (found == file.metadata().end()) {
+        const auto found = file_.metadata().find(key);
+        if (found == file_.metadata().end()) {
             fail(ErrorKind::bad_input, "{}: is no file of a slice's sums (metadata key '{}' is missing)", path.string(),
                  key);
         }
         return found->second;
     };
     try {
-        SliceSums sums(file.find(norm_tensor).shape.at(0), std::stoul(entry("n_embd")));
-        sums.n_responses_ = std::stoul(entry("n_responses"));
-        const std::vector<float> norms = file.read_f32(norm_tensor);
-        sums.resid_norm_sum_.assign(norms.begin(), norms.end());
-        const nlohmann::json counts = nlohmann::json::parse(entry("counts"));
-        for (const auto & [name, stored] : counts.items()) {
-            const Condition condition = condition_from_string(stored.at("condition"));
-            Cell & cell = sums.cells_[{stored.at("value").get<std::string>(), condition}];
-            cell.count = {stored.at("not_expressing").get<std::size_t>(), stored.at("expressing").get<std::size_t>()};
+        resid_norm_sum_ = file_.read_f32(norm_tensor);
+        n_layer_ = resid_norm_sum_.size();
+        n_embd_ = std::stoul(entry("n_embd"));
+        n_responses_ = std::stoul(entry("n_responses"));
+        const nlohmann::json stored = nlohmann::json::parse(entry("counts"));
+        for (const auto & [name, cell] : stored.items()) {
+            std::array<std::size_t, 2> & count =
+                counts_[{cell.at("value").get<std::string>(), condition_from_string(cell.at("condition"))}];
+            count = {cell.at("not_expressing").get<std::size_t>(), cell.at("expressing").get<std::size_t>()};
             for (std::size_t expresses = 0; expresses < 2; ++expresses) {
-                if (cell.count[expresses] == 0) {
+                if (count[expresses] == 0) {
                     continue;
                 }
-                cell.sum[expresses] = file.read_f32(tensor_name(name, expresses));
-                if (cell.sum[expresses].size() != sums.n_layer_ * sums.n_embd_) {
-                    fail(ErrorKind::bad_input, "{}: tensor '{}' holds {} numbers, expected {} layers of {}",
-                         path.string(), tensor_name(name, expresses), cell.sum[expresses].size(), sums.n_layer_,
-                         sums.n_embd_);
+                const TensorView & sum = file_.find(tensor_name(name, expresses));
+                if (sum.dtype != DType::f32 || sum.shape != std::vector<std::size_t>{n_layer_, n_embd_}) {
+                    fail(ErrorKind::bad_input, "{}: tensor '{}' is {} [{}], expected F32 with {} layers of {}",
+                         path.string(), sum.name, to_string(sum.dtype), fmt::join(sum.shape, ", "), n_layer_, n_embd_);
                 }
             }
         }
-        return sums;
     } catch (const Error &) {
         throw;
     } catch (const std::exception & error) {
         fail(ErrorKind::bad_input, "{}: the counts of a slice's sums cannot be read ({})", path.string(), error.what());
     }
+}
+
+std::array<std::size_t, 2> SliceSumsFile::count(const std::string & value, Condition condition) const {
+    const auto found = counts_.find({value, condition});
+    return found == counts_.end() ? std::array<std::size_t, 2>{} : found->second;
+}
+
+void SliceSumsFile::read(const std::string & value, Condition condition, bool expresses, std::size_t layer,
+                         std::span<float> row) const {
+    const TensorView & sum = file_.find(tensor_name(cell_name(value, condition), expresses ? 1 : 0));
+    std::memcpy(row.data(), sum.bytes.data() + layer * n_embd_ * sizeof(float), row.size_bytes());
 }
 
 } // namespace valuelens

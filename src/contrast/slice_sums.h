@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "store/safetensors.h"
 #include "valuelens/records.h"
 #include "valuelens/vectors.h"
 
@@ -18,12 +19,6 @@ namespace valuelens {
 /// of means need no more; whatever asks single responses (AUROC, resampling queries) does.
 class SliceSums {
 public:
-    /// A value's responses under one condition. Class 0: not expressing, 1: expressing.
-    struct Cell {
-        std::array<std::size_t, 2> count{};
-        std::array<std::vector<float>, 2> sum; ///< [n_layer, n_embd]; empty where there is no response
-    };
-
     SliceSums(std::size_t n_layer, std::size_t n_embd);
 
     /// Counts a response with its length at each layer. `resid_post` [n_layer, n_embd]. Throws Error(bad_input) naming
@@ -37,21 +32,50 @@ public:
     /// [n_layer]; counts in the metadata. The file appears whole or not at all.
     void write(const std::filesystem::path & path, const Provenance & provenance) const;
 
-    /// Throws Error(bad_input) naming the file.
-    static SliceSums read(const std::filesystem::path & path, Provenance & provenance);
-
-    std::size_t n_layer() const { return n_layer_; }
-    std::size_t n_embd() const { return n_embd_; }
-    std::size_t n_responses() const { return n_responses_; }
-    const std::vector<double> & resid_norm_sum() const { return resid_norm_sum_; }
-    const std::map<std::pair<std::string, Condition>, Cell> & cells() const { return cells_; }
-
 private:
+    /// A value's responses under one condition. Class 0: not expressing, 1: expressing.
+    struct Cell {
+        std::array<std::size_t, 2> count{};
+        std::array<std::vector<float>, 2> sum; ///< [n_layer, n_embd]; empty where there is no response
+    };
+
     std::size_t n_layer_;
     std::size_t n_embd_;
     std::size_t n_responses_ = 0;
     std::vector<double> resid_norm_sum_; ///< [n_layer]
     std::map<std::pair<std::string, Condition>, Cell> cells_;
+};
+
+/// What SliceSums wrote, read a row at a time from the mapped file.
+class SliceSumsFile {
+public:
+    /// Throws Error(bad_input) naming the file.
+    explicit SliceSumsFile(const std::filesystem::path & path);
+
+    const Provenance & provenance() const { return provenance_; }
+    std::size_t n_layer() const { return n_layer_; }
+    std::size_t n_embd() const { return n_embd_; }
+    std::size_t n_responses() const { return n_responses_; }
+    const std::vector<float> & resid_norm_sum() const { return resid_norm_sum_; } ///< [n_layer]
+
+    /// Responses of each class; zeros where the slice has none of that value and condition.
+    std::array<std::size_t, 2> count(const std::string & value, Condition condition) const;
+
+    /// The sum of a class that has responses, at one layer: into `row` [n_embd].
+    void read(const std::string & value, Condition condition, bool expresses, std::size_t layer,
+              std::span<float> row) const;
+
+    /// As SafetensorsFile::release_pages().
+    void release_pages() const { file_.release_pages(); }
+
+private:
+    SafetensorsFile file_;
+    Provenance provenance_;
+    std::size_t n_layer_ = 0;
+    std::size_t n_embd_ = 0;
+    std::size_t n_responses_ = 0;
+    std::vector<float> resid_norm_sum_;
+    std::map<std::pair<std::string, Condition>, std::array<std::size_t, 2>> counts_;
 };
 
 } // namespace valuelens

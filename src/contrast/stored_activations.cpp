@@ -1,8 +1,6 @@
 #include "contrast/stored_activations.h"
 
 #include <algorithm>
-#include <map>
-#include <set>
 
 #include "base/fail.h"
 
@@ -50,65 +48,76 @@ std::string files_name(const std::vector<std::filesystem::path> & paths) {
                              : fmt::format("{} and {} more", paths.front().string(), paths.size() - 1);
 }
 
-JoinedLabels join_labels(const ActivationReader & activations, const std::vector<Label> & labels,
-                         const std::vector<std::string> & values, const std::string & labels_name,
-                         const std::string & activations_name) {
-    JoinedLabels joined;
-    joined.values = values.empty() ? values_of(labels) : values;
-    std::map<std::string, std::size_t> places;
-    for (std::size_t i = 0; i < joined.values.size(); ++i) {
-        places.emplace(joined.values[i], i);
+LabelJoin::LabelJoin(const ActivationReader & activations, std::vector<std::string> values, std::string labels_name,
+                     std::string activations_name)
+    : activations_(activations), labels_name_(std::move(labels_name)), activations_name_(std::move(activations_name)),
+      response_of_row_(activations.count(), 0) {
+    joined_.values = std::move(values);
+    for (std::size_t i = 0; i < joined_.values.size(); ++i) {
+        places_.emplace(joined_.values[i], i);
     }
+}
 
-    std::map<std::size_t, LabelledResponse> by_row;
-    std::set<std::string> missing;
-    std::size_t missing_labels = 0;
-    for (const Label & label : labels) {
-        const auto value = places.find(label.value);
-        if (value == places.end()) {
-            fail(ErrorKind::bad_input,
-                 "{}: response '{}' has a label for value '{}', which is not in the concept set; expected one of {}",
-                 labels_name, label.id, label.value, fmt::join(joined.values, ", "));
-        }
-        const std::optional<std::size_t> row = activations.find(label.id);
-        if (!row) {
-            missing.insert(label.id);
-            ++missing_labels;
-            continue;
-        }
-        LabelledResponse & response = by_row[*row];
-        response.row = *row;
-        add_label(response, label, value->second, labels_name);
+void LabelJoin::add(const Label & label) {
+    if (n_labels_++ == 0) {
+        first_id_ = label.id;
     }
+    const auto value = places_.find(label.value);
+    if (value == places_.end()) {
+        fail(ErrorKind::bad_input,
+             "{}: response '{}' has a label for value '{}', which is not in the concept set; expected one of {}",
+             labels_name_, label.id, label.value, fmt::join(joined_.values, ", "));
+    }
+    const std::optional<std::size_t> row = activations_.find(label.id);
+    if (!row) {
+        missing_.insert(label.id);
+        ++missing_labels_;
+        return;
+    }
+    std::uint32_t & number = response_of_row_[*row];
+    if (number == 0) {
+        joined_.responses.emplace_back().row = *row;
+        number = static_cast<std::uint32_t>(joined_.responses.size());
+    }
+    add_label(joined_.responses[number - 1], label, value->second, labels_name_);
+}
 
-    if (labels.empty()) {
-        fail(ErrorKind::bad_input, "{}: there are no labels", labels_name);
+JoinedLabels LabelJoin::finish() {
+    const std::size_t n_found = joined_.responses.size();
+    if (n_labels_ == 0) {
+        fail(ErrorKind::bad_input, "{}: there are no labels", labels_name_);
     }
-    if (by_row.empty()) {
+    if (n_found == 0) {
         fail(ErrorKind::bad_input,
              "{}: none of its {} ids is among the {} of {} (it begins with '{}', they with '{}'); label the responses "
              "that were captured",
-             labels_name, missing.size(), activations.count(), activations_name, labels.front().id,
-             activations.count() > 0 ? activations.ids().front() : "");
+             labels_name_, missing_.size(), activations_.count(), activations_name_, first_id_,
+             activations_.count() > 0 ? activations_.id(0) : "");
     }
-    if (!missing.empty()) {
-        joined.notes.push_back(
+    if (!missing_.empty()) {
+        joined_.notes.push_back(
             fmt::format("{} labelled responses ({} labels) have no activations and were left out, for example '{}'",
-                        missing.size(), missing_labels, *missing.begin()));
+                        missing_.size(), missing_labels_, *missing_.begin()));
     }
-    if (by_row.size() < activations.count()) {
-        std::size_t first = 0;
-        while (by_row.count(first) != 0) {
-            ++first;
-        }
-        joined.notes.push_back(fmt::format("{} of {} responses with activations have no label, for example '{}'",
-                                           activations.count() - by_row.size(), activations.count(),
-                                           activations.ids()[first]));
+    if (n_found < activations_.count()) {
+        const auto first = std::find(response_of_row_.begin(), response_of_row_.end(), 0U) - response_of_row_.begin();
+        joined_.notes.push_back(fmt::format("{} of {} responses with activations have no label, for example '{}'",
+                                            activations_.count() - n_found, activations_.count(),
+                                            activations_.id(static_cast<std::size_t>(first))));
     }
-    for (auto & [row, response] : by_row) {
-        joined.responses.push_back(std::move(response));
+    std::sort(joined_.responses.begin(), joined_.responses.end(),
+              [](const LabelledResponse & left, const LabelledResponse & right) { return left.row < right.row; });
+    return std::move(joined_);
+}
+
+JoinedLabels join_labels(const ActivationReader & activations, const std::vector<Label> & labels,
+                         const std::vector<std::string> & values, const std::string & labels_name,
+                         const std::string & activations_name) {
+    LabelJoin join(activations, values.empty() ? values_of(labels) : values, labels_name, activations_name);
+    for (const Label & label : labels) {
+        join.add(label);
     }
-    return joined;
+    return join.finish();
 }
 
 } // namespace valuelens

@@ -27,42 +27,41 @@ std::uint64_t activation_bytes(const ModelInfo & model, StoredActivations kind, 
 
 GenerateEstimate estimate_generation(const GenerationPlan & plan, const Generator & generator,
                                      const GenerateOptions & options, const std::set<std::size_t> & finished) {
-    std::vector<const PlannedResponse *> open;
-    std::set<std::size_t> slices;
-    for (const PlannedResponse & response : plan.responses) {
-        const bool ours = response.slice % static_cast<std::size_t>(options.shard_count) ==
-                          static_cast<std::size_t>(options.shard_index);
-        if (ours && finished.count(response.slice) == 0) {
-            open.push_back(&response);
-            slices.insert(response.slice);
-        }
-    }
+    const std::vector<std::size_t> slices = open_slices(plan, options, finished);
     GenerateEstimate estimate;
-    estimate.responses = open.size();
-    if (open.empty()) {
+    std::vector<std::size_t> ends; // of each open slice, counted in open responses
+    for (const std::size_t slice : slices) {
+        estimate.responses += plan.slice_size(slice);
+        ends.push_back(estimate.responses);
+    }
+    if (slices.empty()) {
         return estimate;
     }
 
     constexpr std::size_t most_samples = 64;
-    const std::size_t samples = std::min(most_samples, open.size());
+    const std::size_t samples = std::min(most_samples, estimate.responses);
     std::uint64_t sampled_tokens = 0;
     std::uint64_t sampled_bytes = 0;
     for (std::size_t i = 0; i < samples; ++i) {
-        const PlannedResponse & response = *open[i * open.size() / samples];
+        const std::size_t wanted = i * estimate.responses / samples;
+        const auto place = static_cast<std::size_t>(std::upper_bound(ends.begin(), ends.end(), wanted) - ends.begin());
+        const std::size_t within = wanted - (place == 0 ? 0 : ends[place - 1]);
+        const PlannedResponse response = plan.slice(slices[place])[within];
         const RenderedPrompt prompt = generator.render(response.system, plan.queries[response.query].text);
         sampled_tokens += prompt.tokens.size();
         sampled_bytes += prompt.text.size() + response.system.size() + prompt.tokens.size() * sizeof(Token);
     }
-    const double scale = static_cast<double>(open.size()) / static_cast<double>(samples);
+    const double scale = static_cast<double>(estimate.responses) / static_cast<double>(samples);
     estimate.prompt_tokens = static_cast<std::uint64_t>(static_cast<double>(sampled_tokens) * scale);
-    estimate.max_response_tokens = open.size() * static_cast<std::uint64_t>(options.max_tokens);
+    estimate.max_response_tokens = estimate.responses * static_cast<std::uint64_t>(options.max_tokens);
 
     constexpr std::uint64_t bytes_per_token = sizeof(Token) + 6; // the token and its text, generously
     constexpr std::uint64_t row_overhead = 512; // ids, keys and indices of the database; id in the shard
-    estimate.disk_bytes =
-        activation_bytes(generator.info(), options.activations, open.size(), slices.size(), plan.value_ids.size()) +
-        open.size() * row_overhead + static_cast<std::uint64_t>(static_cast<double>(sampled_bytes) * scale) +
-        estimate.max_response_tokens * bytes_per_token;
+    estimate.disk_bytes = activation_bytes(generator.info(), options.activations, estimate.responses, slices.size(),
+                                           plan.value_ids.size()) +
+                          estimate.responses * row_overhead +
+                          static_cast<std::uint64_t>(static_cast<double>(sampled_bytes) * scale) +
+                          estimate.max_response_tokens * bytes_per_token;
     return estimate;
 }
 

@@ -6,6 +6,8 @@
 #include <numeric>
 
 #include "base/fail.h"
+#include "base/file.h"
+#include "base/folder.h"
 #include "base/hash.h"
 #include "base/random.h"
 #include "base/utf8.h"
@@ -73,16 +75,6 @@ void require_same_run(RunDb & db, const GenerationPlan & plan, const ModelInfo &
     }
 }
 
-/// Side files of a process that was killed while it wrote a shard.
-void remove_leftovers(const fs::path & folder) {
-    std::error_code ignored;
-    for (const fs::directory_entry & entry : fs::directory_iterator(folder, ignored)) {
-        if (entry.path().extension() == ".partial") {
-            fs::remove(entry.path(), ignored);
-        }
-    }
-}
-
 void add(SchedulerStats & sum, const SchedulerStats & stats) {
     sum.prompt_tokens += stats.prompt_tokens;
     sum.decoded_tokens += stats.decoded_tokens;
@@ -109,7 +101,7 @@ public:
           labeller_(labeller), started_(std::chrono::steady_clock::now()) {}
 
     void run(std::size_t slice, const std::stop_token & stop, GenerateResult & result) {
-        const std::span<const PlannedResponse> planned = plan_.slice(slice);
+        const std::vector<PlannedResponse> planned = plan_.slice(slice);
 
         // Prompts and requests.
         std::vector<RenderedPrompt> prompts;
@@ -160,6 +152,7 @@ public:
         const bool sums_only = options_.activations == StoredActivations::none;
         if (!kept.empty()) {
             row.shard = fmt::format("{}/{}-{:05}.safetensors", shard_folder, sums_only ? "sums" : "shard", slice);
+            remove_side_files(run_dir_ / *row.shard); // of a process that was killed while it wrote them
             if (sums_only) {
                 labels = labeller_(kept);
                 write_sums(run_dir_ / *row.shard, kept, kept_responses, labels);
@@ -298,12 +291,7 @@ GenerateResult run_generate(RunDb & db, const fs::path & run_dir, const Generati
         return result;
     }
 
-    std::error_code cause;
-    fs::create_directories(run_dir / shard_folder, cause);
-    if (cause) {
-        fail(ErrorKind::bad_input, "{}: cannot be made ({})", (run_dir / shard_folder).string(), cause.message());
-    }
-    remove_leftovers(run_dir / shard_folder);
+    make_folder(run_dir / shard_folder);
     const GenerateEstimate estimate = estimate_generation(plan, generator, options, finished);
     require_disk_space(estimate, run_dir);
 
@@ -314,23 +302,11 @@ GenerateResult run_generate(RunDb & db, const fs::path & run_dir, const Generati
         runner.run(slice, stop, result);
     }
     if (result.dropped > 0) {
-        progress.message(LogLevel::warning, fmt::format("generate: {} of {} responses were left out "
+        progress.message(LogLevel::warning, fmt::format("generate: {} of {} responses were left out; "
                                                         "'valuelens status' lists why",
                                                         result.dropped, result.dropped + result.responses));
     }
     return result;
-}
-
-std::vector<std::size_t> open_slices(const GenerationPlan & plan, const GenerateOptions & options,
-                                     const std::set<std::size_t> & finished) {
-    std::vector<std::size_t> open;
-    for (auto slice = static_cast<std::size_t>(options.shard_index); slice < plan.n_slices;
-         slice += static_cast<std::size_t>(options.shard_count)) {
-        if (finished.count(slice) == 0) {
-            open.push_back(slice);
-        }
-    }
-    return open;
 }
 
 std::vector<std::size_t> verify_shards(RunDb & db, const fs::path & run_dir, ProgressSink & progress,

@@ -45,10 +45,6 @@ GenerateResult run_generate(RunDb & db, const std::filesystem::path & run_dir, c
                             ProgressSink & progress = silent_progress(), std::stop_token stop = {},
                             const SliceLabeller & labeller = {});
 
-/// The slices of this shard that are not in `finished`, in order.
-std::vector<std::size_t> open_slices(const GenerationPlan & plan, const GenerateOptions & options,
-                                     const std::set<std::size_t> & finished);
-
 /// Recomputes the checksum of the shard of every finished slice. A slice whose shard is missing or differs is removed
 /// from the database, with its labels, so that it is generated again; a warning says so. Returns the slices removed.
 std::vector<std::size_t> verify_shards(RunDb & db, const std::filesystem::path & run_dir,

@@ -51,51 +51,55 @@ void check(const ConceptSet & concepts, std::span<const Query> queries, std::spa
 GenerationPlan plan_generation(const ConceptSet & concepts, std::span<const Query> queries,
                                std::span<const PromptTemplate> templates, const GenerateOptions & options) {
     check(concepts, queries, templates, options);
-
-    GenerationPlan plan;
-    plan.queries.assign(queries.begin(), queries.end());
-    for (const Concept & item : concepts.concepts) {
-        plan.value_ids.push_back(item.id);
-    }
-    for (const PromptTemplate & item : templates) {
-        plan.template_ids.push_back(item.id);
-    }
-
-    const std::size_t per_query = 1 + concepts.concepts.size();
-    const std::size_t queries_per_slice = std::max<std::size_t>(1, options.slice_size / per_query);
-    plan.n_slices = (queries.size() + queries_per_slice - 1) / queries_per_slice;
-    plan.responses.reserve(queries.size() * per_query);
-
-    // A stream of its own: the sampling seeds are derived from the same ids.
-    const std::uint64_t template_seed = derive_seed(options.seed, "templates");
-    for (std::size_t query = 0; query < queries.size(); ++query) {
-        PlannedResponse response;
-        response.slice = query / queries_per_slice;
-        response.query = query;
-        response.position = plan.responses.size();
-        response.id = queries[query].id + "/" + intrinsic_name;
-        plan.responses.push_back(response);
-
-        response.condition = Condition::prompted;
-        for (std::size_t value = 0; value < concepts.concepts.size(); ++value) {
-            response.position = plan.responses.size();
-            response.id = queries[query].id + "/" + plan.value_ids[value];
-            response.value = value;
-            response.template_ = Rng(derive_seed(template_seed, response.id)).below(templates.size());
-            response.system = templates[*response.template_].fill(concepts.concepts[value]);
-            plan.responses.push_back(response);
-        }
-    }
-    return plan;
+    return {concepts, queries, templates, options};
 }
 
-std::span<const PlannedResponse> GenerationPlan::slice(std::size_t number) const {
-    const auto before = [](const PlannedResponse & response, std::size_t wanted) {
-        return response.slice < wanted;
-    };
-    const auto first = std::lower_bound(responses.begin(), responses.end(), number, before);
-    const auto last = std::lower_bound(first, responses.end(), number + 1, before);
-    return {first, last};
+// A seed stream of its own: the sampling seeds are derived from the same ids.
+GenerationPlan::GenerationPlan(const ConceptSet & concepts, std::span<const Query> query_list,
+                               std::span<const PromptTemplate> templates, const GenerateOptions & options)
+    : queries(query_list.begin(), query_list.end()), concepts_(concepts.concepts),
+      templates_(templates.begin(), templates.end()), template_seed_(derive_seed(options.seed, "templates")) {
+    for (const Concept & item : concepts_) {
+        value_ids.push_back(item.id);
+    }
+    for (const PromptTemplate & item : templates_) {
+        template_ids.push_back(item.id);
+    }
+    queries_per_slice_ = std::max<std::size_t>(1, options.slice_size / per_query());
+    n_slices = (queries.size() + queries_per_slice_ - 1) / queries_per_slice_;
+}
+
+PlannedResponse GenerationPlan::response(std::size_t position) const {
+    PlannedResponse response;
+    response.position = position;
+    response.query = position / per_query();
+    response.slice = response.query / queries_per_slice_;
+    const std::string & query = queries.at(response.query).id;
+    if (position % per_query() == 0) {
+        response.id = query + "/" + intrinsic_name;
+        return response;
+    }
+    const std::size_t value = position % per_query() - 1;
+    response.condition = Condition::prompted;
+    response.id = query + "/" + value_ids[value];
+    response.value = value;
+    response.template_ = Rng(derive_seed(template_seed_, response.id)).below(templates_.size());
+    response.system = templates_[*response.template_].fill(concepts_[value]);
+    return response;
+}
+
+std::size_t GenerationPlan::slice_size(std::size_t number) const {
+    const std::size_t first = std::min(queries.size(), number * queries_per_slice_);
+    return std::min(queries_per_slice_, queries.size() - first) * per_query();
+}
+
+std::vector<PlannedResponse> GenerationPlan::slice(std::size_t number) const {
+    std::vector<PlannedResponse> planned;
+    const std::size_t first = number * queries_per_slice_ * per_query();
+    for (std::size_t i = 0; i < slice_size(number); ++i) {
+        planned.push_back(response(first + i));
+    }
+    return planned;
 }
 
 std::string GenerationPlan::fingerprint() const {
@@ -104,14 +108,33 @@ std::string GenerationPlan::fingerprint() const {
         hash.update(fmt::format("{}:", text.size())); // so that no two lists of texts run into the same bytes
         hash.update(text);
     };
-    for (const PlannedResponse & response : responses) {
-        add(response.id);
-        add(std::to_string(response.slice));
-        add(queries[response.query].text);
-        add(response.system);
-        add(response.template_ ? template_ids[*response.template_] : std::string());
+    for (std::size_t position = 0; position < size(); ++position) {
+        const PlannedResponse planned = response(position);
+        add(planned.id);
+        add(std::to_string(planned.slice));
+        add(queries[planned.query].text);
+        add(planned.system);
+        add(planned.template_ ? template_ids[*planned.template_] : std::string());
     }
     return hash.hex();
+}
+
+std::size_t shard_size(std::size_t n_slices, int index, int count) {
+    const auto first = static_cast<std::size_t>(index);
+    const auto step = static_cast<std::size_t>(count);
+    return first >= n_slices ? 0 : (n_slices - first + step - 1) / step;
+}
+
+std::vector<std::size_t> open_slices(const GenerationPlan & plan, const GenerateOptions & options,
+                                     const std::set<std::size_t> & finished) {
+    std::vector<std::size_t> open;
+    const auto step = static_cast<std::size_t>(options.shard_count);
+    for (auto slice = static_cast<std::size_t>(options.shard_index); slice < plan.n_slices; slice += step) {
+        if (finished.count(slice) == 0) {
+            open.push_back(slice);
+        }
+    }
+    return open;
 }
 
 } // namespace valuelens

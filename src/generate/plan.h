@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -42,24 +43,49 @@ struct PlannedResponse {
     std::string system;                   ///< intrinsic: empty, given to the model as an explicit empty system message
 };
 
-/// All responses of a run, in order of position. A slice is a run of positions that holds whole queries.
-struct GenerationPlan {
+/// All responses of a run, in order of position: for each query first the intrinsic response, then one for each value.
+/// They are made when asked for, so that a plan takes the memory of its queries. A slice is a run of positions that
+/// holds whole queries.
+class GenerationPlan {
+public:
+    GenerationPlan(const ConceptSet & concepts, std::span<const Query> queries,
+                   std::span<const PromptTemplate> templates, const GenerateOptions & options);
+
     std::vector<Query> queries;
     std::vector<std::string> value_ids;
     std::vector<std::string> template_ids;
-    std::vector<PlannedResponse> responses;
     std::size_t n_slices = 0;
 
-    /// The responses of one slice.
-    std::span<const PlannedResponse> slice(std::size_t number) const;
+    std::size_t size() const { return queries.size() * per_query(); }
+    PlannedResponse response(std::size_t position) const;
+
+    /// The responses of one slice; none where there is no such slice.
+    std::vector<PlannedResponse> slice(std::size_t number) const;
+    std::size_t slice_size(std::size_t number) const;
+
     /// SHA-256 of everything the responses depend on: ids, query texts, system texts, slices.
     std::string fingerprint() const;
+
+private:
+    std::size_t per_query() const { return 1 + concepts_.size(); }
+
+    std::vector<Concept> concepts_;
+    std::vector<PromptTemplate> templates_;
+    std::uint64_t template_seed_ = 0;
+    std::size_t queries_per_slice_ = 1;
 };
 
-/// For each query first the intrinsic response, then one for each value with a template drawn from the sub-stream of
-/// the response's id: a query's part of the plan does not depend on the other queries. Throws Error(bad_input) where
-/// there is no query, concept or template, or ids clash; Error(usage) for a slice size or shard out of range.
+/// The template of a prompted response is drawn from the sub-stream of the response's id: a query's part of the plan
+/// does not depend on the other queries. Throws Error(bad_input) where there is no query, concept or template, or ids
+/// clash; Error(usage) for a slice size or shard out of range.
 GenerationPlan plan_generation(const ConceptSet & concepts, std::span<const Query> queries,
                                std::span<const PromptTemplate> templates, const GenerateOptions & options);
+
+/// How many of `n_slices` slices shard `index` of `count` takes.
+std::size_t shard_size(std::size_t n_slices, int index, int count);
+
+/// The slices of the shard in `options` that are not in `finished`, in order.
+std::vector<std::size_t> open_slices(const GenerationPlan & plan, const GenerateOptions & options,
+                                     const std::set<std::size_t> & finished);
 
 } // namespace valuelens

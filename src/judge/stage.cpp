@@ -39,26 +39,21 @@ double median(std::vector<double> values) {
 }
 
 void decide_matched(RunDb & db, const JudgeStageOptions & options) {
-    const std::vector<StoredLabel> stored = db.labels();
     std::map<std::string, std::vector<double>> intrinsic;
-    for (const StoredLabel & label : stored) {
+    db.for_each_label([&](const StoredLabel & label) {
         if (label.condition == Condition::intrinsic && label.label.probability) {
             intrinsic[label.label.value_id].push_back(log_odds(*label.label.probability));
         }
-    }
+    });
     std::map<std::string, double> medians;
-    for (const auto & [value, odds] : intrinsic) {
-        medians[value] = median(odds);
+    for (auto & [value, odds] : intrinsic) {
+        medians[value] = median(std::move(odds));
     }
-    std::vector<LabelRow> decided;
-    for (const StoredLabel & label : stored) {
-        LabelRow row = label.label;
-        if (row.probability) {
-            row.expresses = decide(probability_of(log_odds(*row.probability) - medians[row.value_id]), options);
-        }
-        decided.push_back(std::move(row));
-    }
-    db.set_decisions(decided);
+    db.decide_labels([&](const LabelRow & label) {
+        return label.probability
+                   ? decide(probability_of(log_odds(*label.probability) - medians[label.value_id]), options)
+                   : std::nullopt;
+    });
     db.set_meta("judge_medians", nlohmann::json(medians).dump());
 }
 
@@ -81,10 +76,10 @@ void claim_judge(RunDb & db, const Judge & judge, const JudgeStageOptions & opti
                     options.matched ? " around the median intrinsic response" : "");
     const std::string before = db.meta("judge").value_or("");
     if (!before.empty() && before != description) {
-        fail(ErrorKind::usage,
-             "this run was judged by another judge ('{}', now '{}'); keep the old one, or give --rejudge to forget its "
-             "labels",
-             before, description);
+        // Where sums alone are kept, they rest on the labels.
+        const bool sums_only = db.meta("generate.activations") == "none";
+        fail(ErrorKind::usage, "this run was judged by another judge ('{}', now '{}'); keep the old one, or {}", before,
+             description, sums_only ? "begin another run" : "give --rejudge to forget its labels");
     }
     if (before.empty()) {
         db.set_meta("judge", description);
@@ -155,6 +150,13 @@ std::vector<LabelRow> label_responses(std::span<const ResponseRow> responses, co
     return labels;
 }
 
+void decide_labels(RunDb & db, const JudgeStageOptions & options) {
+    if (options.matched) {
+        decide_matched(db, options);
+    }
+    db.set_meta("judge_decided", std::to_string(db.finished_judge_slices().size()));
+}
+
 JudgeStageResult run_judge(RunDb & db, const ConceptSet & concepts, Judge & judge, const JudgeStageOptions & options,
                            ProgressSink & progress, std::stop_token stop,
                            const std::function<bool(std::size_t slice)> & wanted) {
@@ -192,10 +194,7 @@ JudgeStageResult run_judge(RunDb & db, const ConceptSet & concepts, Judge & judg
         progress.advance(done);
     }
     progress.finish();
-    if (options.matched) {
-        decide_matched(db, options);
-    }
-    db.set_meta("judge_decided", std::to_string(db.finished_judge_slices().size()));
+    decide_labels(db, options);
     return result;
 }
 

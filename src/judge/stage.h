@@ -48,6 +48,10 @@ std::vector<LabelRow> label_responses(std::span<const ResponseRow> responses, co
                                       Judge & judge, const JudgeStageOptions & options, ProgressSink & progress,
                                       std::stop_token stop);
 
+/// Decides all labels that are there (with `matched`, over all of them), after which judge_stage_done() holds if every
+/// finished slice is judged. run_judge() ends with it; so does what brings judged slices together.
+void decide_labels(RunDb & db, const JudgeStageOptions & options);
+
 /// Judges the finished slices that have no labels yet: an intrinsic response for every value, a prompted one for its
 /// own. A slice's labels appear whole or not at all, so a stopped stage goes on where it stood.
 ///

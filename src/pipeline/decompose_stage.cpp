@@ -5,7 +5,6 @@
 #include "decompose/decompose.h"
 #include "generate/generate.h"
 #include "pipeline/run_context.h"
-#include "pipeline/run_setup.h"
 #include "pipeline/spec_text.h"
 
 namespace valuelens {
@@ -59,9 +58,7 @@ void decompose_stage(RunContext & run) {
         axes.notes.emplace_back("no intervals: the run keeps no activations (generate.activations = \"none\")");
     } else {
         const ActivationReader reader(shard_paths(run.db, run.folder));
-        const std::string labels_name = (run.folder / database_file).string();
-        const JoinedLabels joined =
-            join_labels(reader, decided_labels(run.db), set.values, labels_name, (run.folder / "activations").string());
+        const JoinedLabels joined = join_decided_labels(run, reader, set.values);
         const StoredActivationSource activations(reader);
         const ResponseSource source{activations, joined.responses, (run.folder / "activations").string()};
         axes = decompose_vectors(set, run.inputs.concepts, options, &source, run.progress, run.stop);

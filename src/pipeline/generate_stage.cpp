@@ -78,7 +78,7 @@ std::string expected_duration(RunContext & run, const GenerationPlan & plan, Gen
         std::clamp<std::size_t>(estimate.responses / 8, 1, static_cast<std::size_t>(run.config.parallel));
     std::size_t prompt_tokens = 0;
     for (std::size_t i = 0; i < n; ++i) {
-        const PlannedResponse & planned = plan.responses[i * plan.responses.size() / n];
+        const PlannedResponse planned = plan.response(i * plan.size() / n);
         Request request;
         request.prompt = generator.render(planned.system, plan.queries[planned.query].text).tokens;
         request.max_tokens = std::min(8, options.max_tokens);

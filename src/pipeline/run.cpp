@@ -4,6 +4,7 @@
 
 #include "base/fail.h"
 #include "base/file.h"
+#include "base/folder.h"
 #include "judge/stage.h"
 #include "pipeline/open_judge.h"
 #include "pipeline/run_context.h"
@@ -34,13 +35,20 @@ const char * to_string(Stage stage) {
 
 namespace {
 
+/// Written by the stages under the run's lock, so that a side file of theirs is one of a process that was killed.
+constexpr const char * run_files[] = {config_file,     "vectors.safetensors", "axes.safetensors",
+                                      "geometry.json", "neurons.csv",         "neurons.json"};
+
 class Execution {
 public:
     Execution(const RunRequest & request, ProgressSink & progress, std::stop_token stop)
-        : request_(request), progress_(progress), stop_(std::move(stop)), shard_(parse_shard(request.shard)),
+        : request_(request), progress_(progress), stop_(std::move(stop)), asked_shard_(asked_shard(request)),
           config_(wanted_config(request)), lock_(prepare_folder(request), request.command),
-          db_(open_database(request.folder)),
+          db_(open_database(request.folder)), shard_(settle_shard(db_, asked_shard_, request.folder)),
           inputs_(load_inputs()), context_{request, request.folder, config_, db_, inputs_, shard_, progress, stop_} {
+        for (const char * name : run_files) {
+            remove_side_files(request.folder / name);
+        }
         check_frozen();
         db_.store_inputs(inputs_.concepts, inputs_.queries, inputs_.templates);
         if (!request.rejudge) { // the new judge's keys are stored once it has been opened
@@ -109,6 +117,28 @@ public:
         }
     }
 
+    /// Whether nothing is left to do here, said in a sentence: of a shard, stages after judging are done only where one
+    /// is asked for by itself, and there may be more shards than slices.
+    bool ends_before(Stage stage) const {
+        if (shard_.second == 1 || stage == Stage::generate || request_.stages.size() == 1) {
+            return false;
+        }
+        const std::size_t n_slices = planned_slices(db_);
+        if (shard_size(n_slices, shard_.first, shard_.second) == 0) {
+            progress_.message(LogLevel::info, fmt::format("shard {} has nothing to do: the run has {} slices",
+                                                          to_string(shard_), n_slices));
+            return true;
+        }
+        if (stage > Stage::judge) {
+            progress_.message(LogLevel::info,
+                              fmt::format("shard {} is done up to judging; vectors come from all {} together: "
+                                          "`valuelens merge DIR... --output DIR`",
+                                          to_string(shard_), shard_.second));
+            return true;
+        }
+        return false;
+    }
+
     void run(Stage stage) {
         db_.log_stage(to_string(stage), "started");
         try {
@@ -137,16 +167,15 @@ public:
     }
 
 private:
+    static std::optional<Shard> asked_shard(const RunRequest & request) {
+        return request.shard.empty() ? std::nullopt : std::optional(parse_shard(request.shard));
+    }
+
     static const fs::path & prepare_folder(const RunRequest & request) {
         if (request.folder.empty()) {
             fail(ErrorKind::usage, "give the run's folder with --run DIR");
         }
-        std::error_code error;
-        fs::create_directories(request.folder, error);
-        if (error) {
-            fail(ErrorKind::bad_input, "{}: the run's folder cannot be made ({})", request.folder.string(),
-                 error.message());
-        }
+        make_folder(request.folder);
         return request.folder;
     }
 
@@ -161,20 +190,26 @@ private:
     const RunRequest & request_;
     ProgressSink & progress_;
     std::stop_token stop_;
-    std::pair<int, int> shard_; ///< index, count
-    RunConfig config_;          ///< settled before the folder is touched
+    std::optional<Shard> asked_shard_;
+    RunConfig config_; ///< settled before the folder is touched
     RunLock lock_;
     RunDb db_;
+    Shard shard_;
     RunInputs inputs_;
     RunContext context_;
 };
 
 } // namespace
 
-RunSummary execute_run(const RunRequest & request, ProgressSink & progress, std::stop_token stop) {
+RunSummary execute_run(const RunRequest & asked, ProgressSink & progress, std::stop_token stop) {
+    RunRequest request = asked;
+    request.folder = shard_folder(asked.folder, parse_shard(asked.shard));
     {
         Execution execution(request, progress, std::move(stop));
         for (const Stage stage : request.stages) {
+            if (execution.ends_before(stage)) {
+                break;
+            }
             execution.run(stage);
         }
     }

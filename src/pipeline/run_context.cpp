@@ -5,6 +5,7 @@
 
 #include "base/fail.h"
 #include "base/hash.h"
+#include "pipeline/run_setup.h"
 
 namespace valuelens {
 
@@ -60,15 +61,20 @@ bool has_derived_file(const RunDb & db, const std::filesystem::path & folder, co
     return std::filesystem::exists(folder / name) && !db.meta(inputs_key(name)).value_or("").empty();
 }
 
-std::vector<Label> decided_labels(const RunDb & db) {
-    std::vector<Label> labels;
-    for (const StoredLabel & stored : db.labels()) {
+void for_each_decided_label(const RunDb & db, const std::function<void(const Label &)> & label) {
+    db.for_each_label([&](const StoredLabel & stored) {
         if (stored.label.expresses) {
-            labels.push_back({stored.label.response_id, stored.label.value_id, stored.condition,
-                              *stored.label.expresses, stored.query_id});
+            label({stored.label.response_id, stored.label.value_id, stored.condition, *stored.label.expresses,
+                   stored.query_id});
         }
-    }
-    return labels;
+    });
+}
+
+JoinedLabels join_decided_labels(const RunContext & run, const ActivationReader & activations,
+                                 const std::vector<std::string> & values) {
+    LabelJoin join(activations, values, (run.folder / database_file).string(), (run.folder / "activations").string());
+    for_each_decided_label(run.db, [&](const Label & label) { join.add(label); });
+    return join.finish();
 }
 
 } // namespace valuelens

@@ -1,10 +1,13 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <stop_token>
 #include <string>
 #include <utility>
+#include <vector>
 
+#include "contrast/stored_activations.h"
 #include "generate/plan.h"
 #include "pipeline/run_inputs.h"
 #include "store/run_db.h"
@@ -60,7 +63,11 @@ void forget_derived_files(RunDb & db);
 /// Whether a derived file lies there and rests on what the run holds.
 bool has_derived_file(const RunDb & db, const std::filesystem::path & folder, const std::string & name);
 
-/// Labels that are decided, as the stages after judging take them.
-std::vector<Label> decided_labels(const RunDb & db);
+/// Calls `label` for each label that is decided, as the stages after judging take them.
+void for_each_decided_label(const RunDb & db, const std::function<void(const Label &)> & label);
+
+/// Joins the decided labels to the run's activations.
+JoinedLabels join_decided_labels(const RunContext & run, const ActivationReader & activations,
+                                 const std::vector<std::string> & values);
 
 } // namespace valuelens

@@ -1,7 +1,5 @@
 #include "pipeline/run_setup.h"
 
-#include <charconv>
-
 #include "base/fail.h"
 #include "valuelens/models.h"
 
@@ -9,22 +7,11 @@ namespace valuelens {
 
 namespace fs = std::filesystem;
 
-std::pair<int, int> parse_shard(const std::string & text) {
-    if (text.empty()) {
-        return {0, 1};
-    }
-    int index = 0;
-    int count = 0;
-    const char * end = text.data() + text.size();
-    const auto [slash, first] = std::from_chars(text.data(), end, index);
-    if (first == std::errc() && slash != end && *slash == '/') {
-        const auto [rest, second] = std::from_chars(slash + 1, end, count);
-        if (second == std::errc() && rest == end && count >= 1 && index >= 0 && index < count) {
-            return {index, count};
-        }
-    }
-    fail(ErrorKind::usage, "--shard '{}': expected i/n with 0 <= i < n, for example 0/4", text);
-}
+namespace {
+
+constexpr const char * shard_key = "shard";
+
+} // namespace
 
 RunConfig wanted_config(const RunRequest & request) {
     const fs::path own = request.folder / config_file;
@@ -47,10 +34,44 @@ RunDb open_database(const fs::path & folder) {
             return db;
         }
     }
-    for (const char * ending : {"", "-wal", "-shm"}) {
-        fs::remove(file.string() + ending);
-    }
+    remove_database(file);
     return RunDb(file, RunDbMode::create);
+}
+
+void remove_database(const fs::path & file) {
+    // The log last: one without its database means nothing, a database without its log may lack its last rows.
+    for (const char * ending : {"", "-shm", "-wal"}) {
+        std::error_code problem;
+        fs::remove(file.string() + ending, problem);
+        if (problem) {
+            fail(ErrorKind::bad_input, "{}{}: cannot be removed ({})", file.string(), ending, problem.message());
+        }
+    }
+}
+
+Shard stored_shard(const RunDb & db) {
+    return parse_shard(db.meta(shard_key).value_or(""));
+}
+
+Shard settle_shard(RunDb & db, const std::optional<Shard> & asked, const fs::path & folder) {
+    const bool begun = !db.finished_slices().empty();
+    const Shard held = stored_shard(db);
+    if (begun && asked && *asked != held) {
+        fail(ErrorKind::usage,
+             "{}: was begun as {}, --shard now says {}; give each shard a folder of its own, for example --run "
+             "'{}/{{shard}}'",
+             folder.string(), held.second == 1 ? "a whole run" : "shard " + to_string(held), to_string(*asked),
+             folder.string());
+    }
+    const Shard shard = begun ? held : asked.value_or(Shard{0, 1});
+    if (shard.second > 1) {
+        db.set_meta(shard_key, to_string(shard));
+    }
+    return shard;
+}
+
+std::size_t planned_slices(const RunDb & db) {
+    return std::stoul(db.meta("slices_planned").value_or("0"));
 }
 
 std::optional<fs::path> local_model(const std::string & spec) {

@@ -3,7 +3,9 @@
 #include <cmath>
 
 #include "base/fail.h"
+#include "generate/plan.h"
 #include "pipeline/run_context.h"
+#include "pipeline/run_setup.h"
 #include "store/run_db.h"
 #include "store/safetensors.h"
 #include "valuelens/run.h"
@@ -16,12 +18,12 @@ using nlohmann::json;
 namespace {
 
 RunDb open_read_only(const fs::path & folder) {
-    if (!fs::exists(folder / "run.sqlite")) {
+    if (!fs::exists(folder / database_file)) {
         fail(ErrorKind::bad_input,
              "{}: is not a run (it has no run.sqlite); begin one with `valuelens run CONFIG.toml --run {}`",
              folder.string(), folder.string());
     }
-    return RunDb(folder / "run.sqlite", RunDbMode::read_only);
+    return RunDb(folder / database_file, RunDbMode::read_only);
 }
 
 std::vector<std::pair<std::string, std::size_t>> dropped_list(const RunCounts & counts) {
@@ -57,7 +59,10 @@ RunStatus run_status(const fs::path & folder) {
     RunStatus status;
     status.folder = folder.string();
     status.model = db.meta("model_name").value_or("");
-    status.slices_planned = std::stoul(db.meta("slices_planned").value_or("0"));
+    const Shard shard = stored_shard(db);
+    status.shard = shard.second > 1 ? to_string(shard) : "";
+    const std::size_t all_slices = planned_slices(db);
+    status.slices_planned = shard_size(all_slices, shard.first, shard.second);
     status.slices_generated = counts.slices;
     status.slices_judged = counts.judge_slices;
     status.intrinsic = counts.intrinsic;
@@ -71,10 +76,12 @@ RunStatus run_status(const fs::path & folder) {
     status.has_vectors = has_derived_file(db, folder, "vectors.safetensors");
     status.has_axes = has_derived_file(db, folder, "axes.safetensors");
     status.has_neurons = has_derived_file(db, folder, "neurons.csv");
-    if (status.slices_planned == 0 || counts.slices < status.slices_planned) {
+    if (all_slices == 0 || counts.slices < status.slices_planned) {
         status.next = "generate";
     } else if (counts.judge_slices < counts.slices) {
         status.next = "judge";
+    } else if (shard.second > 1) {
+        status.next = "merge";
     } else if (!status.has_vectors) {
         status.next = "vectors";
     } else if (!status.has_axes) {

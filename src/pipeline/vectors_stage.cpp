@@ -1,12 +1,9 @@
-#include <set>
-
 #include "base/fail.h"
 #include "base/hash.h"
 #include "contrast/stored_activations.h"
 #include "generate/generate.h"
 #include "judge/stage.h"
 #include "pipeline/run_context.h"
-#include "pipeline/run_setup.h"
 #include "vectors/compute.h"
 #include "vectors/from_slice_sums.h"
 
@@ -27,18 +24,29 @@ VectorOptions vector_options(const RunConfig & config) {
     return options;
 }
 
-// Everything the vectors rest on.
-std::string fingerprint(const RunDb & db, const std::vector<Label> & labels, const VectorOptions & options) {
+/// What is to know about the decided labels before they are joined.
+struct LabelSurvey {
+    std::size_t decided = 0;
+    std::size_t queries = 0;
+    std::string fingerprint; ///< of everything the vectors rest on
+};
+
+LabelSurvey survey(const RunDb & db, const VectorOptions & options) {
+    LabelSurvey found;
     Sha256 hash;
-    for (const Label & label : labels) {
+    std::string query; // labels come by query
+    for_each_decided_label(db, [&](const Label & label) {
         hash.update(fmt::format("{}\n{}\n{}\n", label.id, label.value, label.expresses));
-    }
+        found.queries += found.decided++ == 0 || label.query != query ? 1 : 0;
+        query = label.query;
+    });
     for (const SliceRow & slice : db.slices()) {
         hash.update(slice.shard_sha256.value_or("") + "\n");
     }
     hash.update(fmt::format("{} {} {} {} {} {}", VALUELENS_VERSION, options.min_count, options.held_out,
                             options.bootstraps, options.confidence, options.seed));
-    return hash.hex();
+    found.fingerprint = hash.hex();
+    return found;
 }
 
 } // namespace
@@ -54,30 +62,24 @@ void vectors_stage(RunContext & run) {
         fail(ErrorKind::usage, "{}: has no {} yet; run `valuelens {} --run {}` first", folder,
              shards.empty() ? "activations" : "labels", shards.empty() ? "generate" : "judge", folder);
     }
-    const std::vector<Label> labels = decided_labels(run.db);
     const VectorOptions options = vector_options(run.config);
-    DerivedFile output(run, "vectors.safetensors", fingerprint(run.db, labels, options));
+    const LabelSurvey labels = survey(run.db, options);
+    DerivedFile output(run, "vectors.safetensors", labels.fingerprint);
     if (output.is_current()) {
         run.progress.message(LogLevel::info, "vectors: done before");
         return;
     }
-    if (labels.empty()) {
+    if (labels.decided == 0) {
         fail(ErrorKind::bad_input, "{}: all {} labels are undecided; narrow the undecided band, or use another judge",
              folder, n_labels);
     }
     if (run.config.activations == "none") {
         ValueVectorSet set = vectors_from_slice_sums(shards, run.inputs.value_ids(), options, run.progress, run.stop);
-        std::set<std::string> queries;
-        for (const Label & label : labels) {
-            queries.insert(label.query);
-        }
-        set.n_queries = queries.size();
+        set.n_queries = labels.queries;
         write_value_vectors(output.path(), set);
     } else {
         const ActivationReader reader(shards);
-        const JoinedLabels joined =
-            join_labels(reader, labels, run.inputs.value_ids(), (run.folder / database_file).string(),
-                        (run.folder / "activations").string());
+        const JoinedLabels joined = join_decided_labels(run, reader, run.inputs.value_ids());
         ValueVectorSet set = compute_value_vectors(StoredActivationSource(reader), joined.responses, joined.values,
                                                    options, run.progress, run.stop);
         set.notes.insert(set.notes.end(), joined.notes.begin(), joined.notes.end());

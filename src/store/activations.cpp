@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <limits>
 #include <nlohmann/json.hpp>
+#include <numeric>
 #include <unordered_set>
 
 #include "base/fail.h"
@@ -167,6 +169,41 @@ ActivationReader::ActivationReader(const std::vector<std::filesystem::path> & pa
     for (const std::filesystem::path & path : paths) {
         add_shard(path);
     }
+    sort_ids();
+}
+
+std::string_view ActivationReader::view(std::size_t index) const {
+    const std::uint64_t begin = index == 0 ? 0 : ends_[index - 1];
+    return std::string_view(id_text_).substr(begin, ends_[index] - begin);
+}
+
+std::vector<std::string> ActivationReader::ids() const {
+    std::vector<std::string> list;
+    for (std::size_t i = 0; i < count(); ++i) {
+        list.push_back(id(i));
+    }
+    return list;
+}
+
+void ActivationReader::sort_ids() {
+    if (count() > std::numeric_limits<std::uint32_t>::max()) {
+        fail(ErrorKind::bad_input, "{}: {} responses are more than can be read together",
+             shards_.front().file.path().string(), count());
+    }
+    order_.resize(count());
+    std::iota(order_.begin(), order_.end(), 0U);
+    // Equal ids by index, so that the second place is the one that is named.
+    std::sort(order_.begin(), order_.end(), [&](std::uint32_t left, std::uint32_t right) {
+        const int order = view(left).compare(view(right));
+        return order != 0 ? order < 0 : left < right;
+    });
+    const auto twice = std::adjacent_find(order_.begin(), order_.end(), [&](std::uint32_t left, std::uint32_t right) {
+        return view(left) == view(right);
+    });
+    if (twice != order_.end()) {
+        fail(ErrorKind::bad_input, "{}: the id '{}' comes twice; ids of responses must be unique",
+             path_of(*std::next(twice)).string(), view(*twice));
+    }
 }
 
 void ActivationReader::add_shard(const std::filesystem::path & path) {
@@ -236,25 +273,24 @@ void ActivationReader::add_shard(const std::filesystem::path & path) {
                  shape_.n_embd, shape_.n_ff, shape_.n_vocab);
         }
     }
-    const std::size_t start = ids_.size();
+    const std::size_t start = count();
     for (const std::string & id : ids) {
-        if (!places_.emplace(id, ids_.size()).second) {
-            fail(ErrorKind::bad_input, "{}: the id '{}' comes twice; ids of responses must be unique", path.string(),
-                 id);
-        }
-        ids_.push_back(id);
+        id_text_ += id;
+        ends_.push_back(id_text_.size());
     }
-    shards_.push_back({std::move(file), start, ids.size()});
+    shards_.emplace_back(std::move(file), start, ids.size());
 }
 
 std::optional<std::size_t> ActivationReader::find(const std::string & id) const {
-    const auto place = places_.find(id);
-    return place == places_.end() ? std::nullopt : std::optional(place->second);
+    const auto place =
+        std::lower_bound(order_.begin(), order_.end(), std::string_view(id),
+                         [&](std::uint32_t index, std::string_view wanted) { return view(index) < wanted; });
+    return place == order_.end() || view(*place) != id ? std::nullopt : std::optional<std::size_t>(*place);
 }
 
 const ActivationReader::Shard & ActivationReader::shard_of(std::size_t index) const {
-    if (index >= ids_.size()) {
-        fail(ErrorKind::internal, "activation row {} of {} does not exist", index, ids_.size());
+    if (index >= count()) {
+        fail(ErrorKind::internal, "activation row {} of {} does not exist", index, count());
     }
     const auto after = std::upper_bound(shards_.begin(), shards_.end(), index,
                                         [](std::size_t wanted, const Shard & shard) { return wanted < shard.first; });
@@ -276,6 +312,14 @@ void ActivationReader::read_tensor(const char * name, std::size_t index, std::sp
 void ActivationReader::read_blocks(const char * name, std::size_t index, std::span<float> row, std::size_t blocks,
                                    std::size_t width, std::size_t first) const {
     const Shard & shard = shard_of(index);
+    shard.touched = true;
+    if (budget_.spend(row.size_bytes())) {
+        for (const Shard & each : shards_) {
+            if (each.touched.exchange(false)) {
+                each.file.release_pages();
+            }
+        }
+    }
     const std::size_t local = index - shard.first;
     const TensorView & tensor = shard.file.find(name);
     const std::size_t begin = (local * blocks + first) * width;
@@ -325,9 +369,9 @@ void ActivationReader::read_last_logits(std::size_t index, std::span<float> row)
 void ActivationReader::for_each(
     const std::function<void(const std::string & id, std::span<const float> resid_post)> & row) const {
     std::vector<float> buffer(shape_.n_layer * shape_.n_embd);
-    for (std::size_t index = 0; index < ids_.size(); ++index) {
+    for (std::size_t index = 0; index < count(); ++index) {
         read(index, buffer);
-        row(ids_[index], buffer);
+        row(id(index), buffer);
     }
 }
 

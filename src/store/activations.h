@@ -1,12 +1,15 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
+#include <deque>
 #include <filesystem>
 #include <functional>
 #include <optional>
 #include <span>
 #include <string>
-#include <unordered_map>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "store/safetensors.h"
@@ -61,15 +64,17 @@ private:
 };
 
 /// Reads activation files (the shards of a run, or one capture) as one list of responses, a row at a time from the
-/// mapping. Safe for concurrent reads.
+/// mapping. Safe for concurrent reads. Of the activations themselves only some megabytes stay in the process's memory,
+/// however many there are; ids take some 12 bytes each beside their letters.
 class ActivationReader {
 public:
     /// Throws Error(bad_input): no path, an invalid file, shards that differ in shape, model or location, an id that
     /// comes twice.
     explicit ActivationReader(const std::vector<std::filesystem::path> & paths);
 
-    std::size_t count() const { return ids_.size(); }
-    const std::vector<std::string> & ids() const { return ids_; }
+    std::size_t count() const { return ends_.size(); }
+    std::string id(std::size_t index) const { return std::string(view(index)); }
+    std::vector<std::string> ids() const;
     std::optional<std::size_t> find(const std::string & id) const;
     const ActivationShape & shape() const { return shape_; }
     const Provenance & provenance() const { return provenance_; }
@@ -91,11 +96,16 @@ public:
 
 private:
     struct Shard {
+        Shard(SafetensorsFile mapped, std::size_t first_index, std::size_t n)
+            : file(std::move(mapped)), first(first_index), count(n) {}
         SafetensorsFile file;
         std::size_t first; ///< index of its first response
         std::size_t count;
+        mutable std::atomic<bool> touched{false}; ///< since pages were released last
     };
 
+    std::string_view view(std::size_t index) const;
+    void sort_ids();
     void add_shard(const std::filesystem::path & path);
     const Shard & shard_of(std::size_t index) const;
     /// Blocks [first, first + row.size() / width) of the `blocks` that a row has; scales are stored by block.
@@ -104,9 +114,11 @@ private:
     void read_tensor(const char * name, std::size_t index, std::span<float> row, std::size_t blocks,
                      std::size_t width) const;
 
-    std::vector<Shard> shards_;
-    std::vector<std::string> ids_;
-    std::unordered_map<std::string, std::size_t> places_;
+    std::deque<Shard> shards_;
+    std::string id_text_;              ///< all ids, one after the other
+    std::vector<std::uint64_t> ends_;  ///< [response] where its id ends
+    std::vector<std::uint32_t> order_; ///< responses by id
+    mutable ReadBudget budget_;
     ActivationShape shape_;
     Provenance provenance_;
 };

@@ -1,6 +1,7 @@
 #include "store/run_db.h"
 
 #include <sqlite3.h>
+#include <unistd.h>
 
 #include <bit>
 #include <cstring>
@@ -51,10 +52,6 @@ const char * condition_text(Condition condition) {
     return condition == Condition::intrinsic ? "intrinsic" : "prompted";
 }
 
-Condition condition_column(SQLite::Statement & row, int column) {
-    return row.getColumn(column).getString() == "intrinsic" ? Condition::intrinsic : Condition::prompted;
-}
-
 std::optional<std::string> text_column(SQLite::Statement & row, int column) {
     const SQLite::Column value = row.getColumn(column);
     return value.isNull() ? std::nullopt : std::optional(value.getString());
@@ -90,6 +87,28 @@ void run(SQLite::Statement & statement) {
 
 } // namespace
 
+Condition condition_column(SQLite::Statement & row, int column) {
+    return row.getColumn(column).getString() == "intrinsic" ? Condition::intrinsic : Condition::prompted;
+}
+
+std::string read_only_uri(const std::filesystem::path & file) {
+    std::string uri = "file:";
+    for (const char letter : file.string()) {
+        if (letter == '%' || letter == '?' || letter == '#') {
+            uri += fmt::format("%{:02X}", static_cast<unsigned>(letter));
+        } else {
+            uri += letter;
+        }
+    }
+    // A database with a write-ahead log wants to make files beside it. Where it cannot, and nothing is pending in the
+    // log, it can be read as it lies there.
+    const std::filesystem::path folder = file.has_parent_path() ? file.parent_path() : std::filesystem::path(".");
+    std::error_code none;
+    const bool log_is_empty = std::filesystem::file_size(file.string() + "-wal", none) == 0 || none;
+    const bool fixed = log_is_empty && ::access(folder.c_str(), W_OK) != 0;
+    return uri + (fixed ? "?mode=ro&immutable=1" : "?mode=ro");
+}
+
 SQLite::Database RunDb::Impl::open(const std::filesystem::path & file, RunDbMode mode) {
     std::error_code ignored;
     if (mode != RunDbMode::create && !std::filesystem::exists(file, ignored)) {
@@ -101,9 +120,14 @@ SQLite::Database RunDb::Impl::open(const std::filesystem::path & file, RunDbMode
                                                     : SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE;
     constexpr int busy_timeout_ms = 10000;
     try {
-        return SQLite::Database(file.string(), flags, busy_timeout_ms);
+        // An absolute path cannot be mistaken for a URI.
+        const std::string name =
+            mode == RunDbMode::read_only ? read_only_uri(file) : std::filesystem::absolute(file).string();
+        return SQLite::Database(name, flags | SQLite::OPEN_URI, busy_timeout_ms);
     } catch (const SQLite::Exception & error) {
-        fail(ErrorKind::bad_input, "{}: cannot be opened ({})", file.string(), error.what());
+        fail(ErrorKind::bad_input,
+             "{}: cannot be opened ({}); check that the folder can be written and the disk is not full", file.string(),
+             error.what());
     }
 }
 
@@ -153,6 +177,12 @@ void RunDb::Impl::fail_sqlite(const SQLite::Exception & error) const {
              path.string());
     case SQLITE_READONLY:
         fail(ErrorKind::bad_input, "{}: cannot be written (read-only file, folder or disk)", path.string());
+    case SQLITE_IOERR:
+    case SQLITE_CANTOPEN:
+        fail(ErrorKind::bad_input,
+             "{}: cannot be read or written ({}); check that the disk is sound and not full, and run the same command "
+             "again",
+             path.string(), error.what());
     case SQLITE_NOTADB:
         fail(ErrorKind::bad_input, "{}: is not a database; the file is damaged or not a valuelens run", path.string());
     case SQLITE_CORRUPT:
@@ -291,63 +321,6 @@ void RunDb::for_each_response(std::optional<std::size_t> slice,
             response.finish = select.getColumn(13).getString();
             row(response);
         }
-    });
-}
-
-void RunDb::Impl::insert_labels(std::size_t slice, std::span<const LabelRow> rows) {
-    SQLite::Statement finish = prepare("INSERT INTO judge_slices VALUES(?)");
-    finish.bind(1, to_sql(slice));
-    run(finish);
-    SQLite::Statement insert = prepare("INSERT INTO labels VALUES(?, ?, ?, ?)");
-    for (const LabelRow & row : rows) {
-        insert.bind(1, row.response_id);
-        insert.bind(2, row.value_id);
-        row.probability ? insert.bind(3, *row.probability) : insert.bind(3);
-        row.expresses ? insert.bind(4, *row.expresses ? 1 : 0) : insert.bind(4);
-        run(insert);
-    }
-}
-
-void RunDb::commit_labels(std::size_t slice, std::span<const LabelRow> rows) {
-    impl_->transaction([&] { impl_->insert_labels(slice, rows); });
-}
-
-void RunDb::set_decisions(std::span<const LabelRow> rows) {
-    impl_->transaction([&] {
-        SQLite::Statement update =
-            impl_->prepare("UPDATE labels SET expresses = ? WHERE response_id = ? AND value_id = ?");
-        for (const LabelRow & row : rows) {
-            row.expresses ? update.bind(1, *row.expresses ? 1 : 0) : update.bind(1);
-            update.bind(2, row.response_id);
-            update.bind(3, row.value_id);
-            run(update);
-        }
-    });
-}
-
-std::vector<StoredLabel> RunDb::labels() const {
-    return impl_->guarded([&] {
-        std::vector<StoredLabel> rows;
-        SQLite::Statement select = impl_->prepare(
-            "SELECT l.response_id, l.value_id, l.probability, l.expresses, r.query_id, r.condition, r.position "
-            "FROM labels l JOIN responses r ON r.id = l.response_id LEFT JOIN concepts c ON c.id = l.value_id "
-            "ORDER BY r.position, c.position, l.value_id");
-        while (select.executeStep()) {
-            StoredLabel row;
-            row.label.response_id = select.getColumn(0).getString();
-            row.label.value_id = select.getColumn(1).getString();
-            if (!select.isColumnNull(2)) {
-                row.label.probability = select.getColumn(2).getDouble();
-            }
-            if (!select.isColumnNull(3)) {
-                row.label.expresses = select.getColumn(3).getInt() != 0;
-            }
-            row.query_id = select.getColumn(4).getString();
-            row.condition = condition_column(select, 5);
-            row.position = size_column(select, 6);
-            rows.push_back(std::move(row));
-        }
-        return rows;
     });
 }
 

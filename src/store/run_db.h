@@ -104,7 +104,10 @@ enum class RunDbMode {
 };
 
 /// The database of a run, `<run>/run.sqlite` (SQLite, WAL, synchronous=FULL: what a call has committed survives a power
-/// cut). Each writing call is one transaction: it happens whole or not at all. Not thread-safe.
+/// cut). Each writing call is one transaction: it happens whole or not at all. Not thread-safe. What is read row by row
+/// is not held: memory does not grow with the run.
+///
+/// A finished run can be read in a folder that cannot be written.
 ///
 /// A full disk, a lock held by another process, a read-only or damaged file is an Error(bad_input) with a sentence; so
 /// is a file that is no run database, or one of a newer valuelens. Writing the same item twice is Error(internal).
@@ -144,12 +147,20 @@ public:
     void for_each_response(std::optional<std::size_t> slice,
                            const std::function<void(const ResponseRow &)> & row) const;
 
+    /// Takes over the finished slices of another run's database: their rows, responses, labels and drops. Nothing of it
+    /// is changed. A slice that is here already is Error(internal). One transaction.
+    void import_slices(const RunDb & other);
+
     /// Marks a finished slice as judged and stores its labels.
     void commit_labels(std::size_t slice, std::span<const LabelRow> labels);
-    /// Replaces what was decided (`expresses`) for labels that are stored; their probabilities stay. One transaction.
-    void set_decisions(std::span<const LabelRow> labels);
+    /// Decides the labels anew: stores what `decide` says for each one (`expresses`); their probabilities stay. One
+    /// transaction.
+    void decide_labels(const std::function<std::optional<bool>(const LabelRow &)> & decide);
     std::set<std::size_t> finished_judge_slices() const;
-    /// All labels, ordered by position of the response, then by value as ordered in the concept set.
+    /// Calls `label` for all labels, ordered by position of the response, then by value as ordered in the concept set.
+    /// `label` must not write to this database.
+    void for_each_label(const std::function<void(const StoredLabel &)> & label) const;
+    /// for_each_label() as a list: for few labels.
     std::vector<StoredLabel> labels() const;
     /// Forgets all labels (to judge anew) and sets these entries of meta(), in one transaction.
     void clear_labels(const std::map<std::string, std::string> & meta = {});

@@ -32,6 +32,7 @@ struct RunDb::Impl {
 
     SQLite::Statement prepare(const char * sql) const { return SQLite::Statement(database, sql); }
     std::size_t count(const char * sql) const;
+    void attach(const std::filesystem::path & other, const char * name);
     void insert_dropped(std::span<const DroppedRow> dropped, std::optional<std::size_t> slice);
     void insert_labels(std::size_t slice, std::span<const LabelRow> labels);
 
@@ -43,6 +44,11 @@ private:
     static SQLite::Database open(const std::filesystem::path & file, RunDbMode mode);
     void prepare_schema(RunDbMode mode);
 };
+
+/// A file as SQLite's URI that never writes to it: for opening and attaching.
+std::string read_only_uri(const std::filesystem::path & file);
+
+Condition condition_column(SQLite::Statement & row, int column);
 
 inline std::int64_t to_sql(std::size_t number) {
     return static_cast<std::int64_t>(number);

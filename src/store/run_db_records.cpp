@@ -177,31 +177,6 @@ std::vector<PromptTemplate> RunDb::templates() const {
     });
 }
 
-std::set<std::size_t> RunDb::finished_judge_slices() const {
-    return impl_->guarded([&] {
-        std::set<std::size_t> result;
-        SQLite::Statement select = impl_->prepare("SELECT slice FROM judge_slices");
-        while (select.executeStep()) {
-            result.insert(size_column(select, 0));
-        }
-        return result;
-    });
-}
-
-void RunDb::clear_labels(const std::map<std::string, std::string> & meta) {
-    impl_->transaction([&] {
-        impl_->database.exec("DELETE FROM labels");
-        impl_->database.exec("DELETE FROM judge_slices");
-        SQLite::Statement set = impl_->prepare("INSERT OR REPLACE INTO meta VALUES(?, ?)");
-        for (const auto & [key, value] : meta) {
-            set.bind(1, key);
-            set.bind(2, value);
-            set.exec();
-            set.reset();
-        }
-    });
-}
-
 void RunDb::add_dropped(std::span<const DroppedRow> rows) {
     impl_->transaction([&] { impl_->insert_dropped(rows, std::nullopt); });
 }
@@ -216,6 +191,34 @@ std::vector<DroppedRow> RunDb::dropped() const {
         }
         return rows;
     });
+}
+
+void RunDb::Impl::attach(const std::filesystem::path & other, const char * name) {
+    SQLite::Statement attach = prepare("ATTACH DATABASE ? AS ?");
+    attach.bind(1, read_only_uri(other));
+    attach.bind(2, name);
+    attach.exec();
+}
+
+void RunDb::import_slices(const RunDb & other) {
+    impl_->guarded([&] { impl_->attach(other.path(), "other"); });
+    const auto detach = [&] {
+        impl_->guarded([&] { impl_->database.exec("DETACH DATABASE other"); });
+    };
+    try {
+        impl_->transaction([&] {
+            impl_->database.exec("INSERT INTO main.slices SELECT * FROM other.slices ORDER BY slice");
+            impl_->database.exec("INSERT INTO main.responses SELECT * FROM other.responses ORDER BY position");
+            impl_->database.exec("INSERT INTO main.judge_slices SELECT * FROM other.judge_slices ORDER BY slice");
+            impl_->database.exec("INSERT INTO main.labels SELECT * FROM other.labels ORDER BY response_id, value_id");
+            impl_->database.exec("INSERT INTO main.dropped(stage, item, reason, slice) "
+                                 "SELECT stage, item, reason, slice FROM other.dropped ORDER BY id");
+        });
+    } catch (const Error &) {
+        detach();
+        throw;
+    }
+    detach();
 }
 
 RunCounts RunDb::counts() const {

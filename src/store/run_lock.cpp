@@ -7,6 +7,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <ctime>
 #include <sstream>
 
 #include "base/fail.h"
@@ -20,29 +21,41 @@ std::string host_name() {
     return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "unknown";
 }
 
-/// Three lines (process, host, command) as "process P on host H (command)".
+std::string utc_now() {
+    const std::time_t now = std::time(nullptr);
+    std::tm parts{};
+    ::gmtime_r(&now, &parts);
+    std::array<char, 32> text{};
+    return {text.data(), std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts)};
+}
+
+/// Lines (process, host, command, time) as "process P on host H (command) since T".
 std::string describe_holder(int descriptor) {
     std::array<char, 4096> text{};
     const ssize_t length = ::pread(descriptor, text.data(), text.size(), 0);
     std::istringstream lines(std::string(text.data(), length > 0 ? static_cast<std::size_t>(length) : 0));
-    std::string process, host, command;
-    if (!std::getline(lines, process) || !std::getline(lines, host) || !std::getline(lines, command)) {
+    std::string process, host, command, since;
+    if (!std::getline(lines, process) || !std::getline(lines, host) || !std::getline(lines, command) ||
+        !std::getline(lines, since)) {
         return "another process";
     }
-    return fmt::format("process {} on host {} ({})", process, host, command);
+    return fmt::format("process {} on host {} ({}) since {}", process, host, command, since);
 }
 
 } // namespace
 
-RunLock::RunLock(const std::filesystem::path & run_dir, const std::string & command) {
+RunLock::RunLock(const std::filesystem::path & run_dir, const std::string & command, Kind kind) {
     const std::filesystem::path path = run_dir / "lock";
     descriptor_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
     if (descriptor_ < 0) {
+        if (kind == Kind::read && (errno == EROFS || errno == EACCES)) {
+            return;
+        }
         fail(ErrorKind::bad_input, "{}: cannot be opened ({})", path.string(), std::strerror(errno));
     }
     int locked = 0;
     do {
-        locked = ::flock(descriptor_, LOCK_EX | LOCK_NB);
+        locked = ::flock(descriptor_, (kind == Kind::work ? LOCK_EX : LOCK_SH) | LOCK_NB);
     } while (locked != 0 && errno == EINTR);
     if (locked != 0) {
         const int cause = errno;
@@ -60,7 +73,7 @@ RunLock::RunLock(const std::filesystem::path & run_dir, const std::string & comm
     for (char & letter : one_line) {
         letter = letter == '\n' ? ' ' : letter;
     }
-    const std::string holder = fmt::format("{}\n{}\n{}\n", ::getpid(), host_name(), one_line);
+    const std::string holder = fmt::format("{}\n{}\n{}\n{}\n", ::getpid(), host_name(), one_line, utc_now());
     if (::ftruncate(descriptor_, 0) == 0) {
         [[maybe_unused]] const ssize_t written = ::pwrite(descriptor_, holder.data(), holder.size(), 0);
     }
@@ -68,7 +81,9 @@ RunLock::RunLock(const std::filesystem::path & run_dir, const std::string & comm
 
 RunLock::~RunLock() {
     // The file stays: removing it would let two processes hold locks on two files of the same name.
-    ::close(descriptor_);
+    if (descriptor_ >= 0) {
+        ::close(descriptor_);
+    }
 }
 
 } // namespace valuelens

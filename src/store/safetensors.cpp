@@ -163,9 +163,8 @@ std::size_t dtype_size(DType dtype) {
 }
 
 SafetensorsFile::SafetensorsFile(const std::filesystem::path & path) : path_(path) {
-    std::size_t size = 0;
-    mapping_ = map_file(path, size);
-    parse_header({mapping_.get(), size});
+    mapping_ = map_file(path, mapped_bytes_);
+    parse_header({mapping_.get(), mapped_bytes_});
 }
 
 SafetensorsFile SafetensorsFile::from_memory(std::string_view contents, const std::filesystem::path & name) {
@@ -284,6 +283,21 @@ std::vector<float> SafetensorsFile::read_f32(const std::string & name) const {
     }
     fail(ErrorKind::bad_input, "{}: tensor '{}' is {}, a tensor of floating-point numbers was expected", path_.string(),
          name, to_string(tensor.dtype));
+}
+
+void SafetensorsFile::release_pages() const {
+    if (mapped_bytes_ > 0) {
+        ::madvise(const_cast<char *>(mapping_.get()), mapped_bytes_, MADV_DONTNEED);
+    }
+}
+
+bool ReadBudget::spend(std::size_t bytes) {
+    constexpr std::size_t budget = 32U << 20;
+    constexpr std::size_t window = 64U << 10; // Linux maps so much around the page that is touched
+    if (spent_.fetch_add(bytes + window) < budget) {
+        return false;
+    }
+    return spent_.exchange(0) >= budget; // one thread of those that come here at once
 }
 
 } // namespace valuelens

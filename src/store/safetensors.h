@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -118,15 +119,30 @@ public:
     /// All elements as float32, converted from F16, BF16 or F64. Throws Error(bad_input) for an integer tensor.
     std::vector<float> read_f32(const std::string & name) const;
 
+    /// Takes the pages that were read out of this process's memory; they stay in the system's cache, and views stay
+    /// valid.
+    void release_pages() const;
+
 private:
     SafetensorsFile() = default;
     void parse_header(std::span<const char> contents);
 
     std::filesystem::path path_;
     std::shared_ptr<const char> mapping_;
+    std::size_t mapped_bytes_ = 0; ///< 0: the contents are not ours
     std::map<std::string, std::string> metadata_;
     std::vector<TensorView> tensors_;
     std::map<std::string, std::size_t> places_;
+};
+
+/// Counts what is read of mapped files, so that they do not pile up in the process's memory. Safe for concurrent use.
+class ReadBudget {
+public:
+    /// Notes a read; true when it is time for release_pages() on all files that were read.
+    bool spend(std::size_t bytes);
+
+private:
+    std::atomic<std::size_t> spent_{0};
 };
 
 } // namespace valuelens

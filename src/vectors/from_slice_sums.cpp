@@ -25,25 +25,71 @@ constexpr std::size_t enough_slices = 8;
 
 /// One value and condition over all slices.
 struct Cell {
-    std::vector<std::array<std::size_t, 2>> count;              ///< [n_slice][class]
-    std::vector<std::array<const std::vector<float> *, 2>> sum; ///< [n_slice][class], null where there is none
-    std::array<std::size_t, 2> total{};                         ///< [class]
+    std::string value;
+    Condition condition;
+    std::vector<std::array<std::size_t, 2>> count; ///< [n_slice][class]
+    std::array<std::size_t, 2> total{};            ///< [class]
 };
 
-/// Mean over class 1 minus mean over class 0 at one layer, [n_embd]; nothing where a class has no weight.
-std::optional<Eigen::VectorXd> difference(const Cell & cell, std::size_t layer, std::size_t n_embd,
-                                          const Weights & weights) {
+/// The sums of a cell at one layer.
+using LayerSums =
+    std::array<Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>, 2>; ///< [class] [n_slice, n_embd]
+
+/// The files of all slices, read row by row without being held.
+class Slices {
+public:
+    explicit Slices(const std::vector<std::filesystem::path> & paths) {
+        for (const std::filesystem::path & path : paths) {
+            const SliceSumsFile & slice = files_.emplace_back(path);
+            if (slice.provenance().model_hash != first().provenance().model_hash ||
+                slice.n_layer() != first().n_layer() || slice.n_embd() != first().n_embd()) {
+                fail(ErrorKind::bad_input, "{}: is of another model than {}", path.string(), paths.front().string());
+            }
+        }
+    }
+
+    std::size_t size() const { return files_.size(); }
+    const SliceSumsFile & first() const { return files_.front(); }
+    std::vector<SliceSumsFile>::const_iterator begin() const { return files_.begin(); }
+    std::vector<SliceSumsFile>::const_iterator end() const { return files_.end(); }
+
+    LayerSums read(const Cell & cell, std::size_t layer) const {
+        LayerSums sums;
+        const auto width = static_cast<Eigen::Index>(first().n_embd());
+        for (std::size_t expresses = 0; expresses < 2; ++expresses) {
+            sums[expresses].setZero(static_cast<Eigen::Index>(size()), width);
+            for (std::size_t i = 0; i < size(); ++i) {
+                if (cell.count[i][expresses] == 0) {
+                    continue;
+                }
+                files_[i].read(cell.value, cell.condition, expresses != 0, layer,
+                               {sums[expresses].row(static_cast<Eigen::Index>(i)).data(), first().n_embd()});
+                if (budget_.spend(first().n_embd() * sizeof(float))) {
+                    for (const SliceSumsFile & file : files_) {
+                        file.release_pages();
+                    }
+                }
+            }
+        }
+        return sums;
+    }
+
+private:
+    std::vector<SliceSumsFile> files_;
+    mutable ReadBudget budget_;
+};
+
+/// Mean over class 1 minus mean over class 0, [n_embd]; nothing where a class has no weight.
+std::optional<Eigen::VectorXd> difference(const Cell & cell, const LayerSums & sums, const Weights & weights) {
     std::array<Eigen::VectorXd, 2> means;
     for (std::size_t expresses = 0; expresses < 2; ++expresses) {
-        Eigen::VectorXd sum = Eigen::VectorXd::Zero(static_cast<Eigen::Index>(n_embd));
+        Eigen::VectorXd sum = Eigen::VectorXd::Zero(sums[expresses].cols());
         double count = 0;
         for (std::size_t slice = 0; slice < weights.size(); ++slice) {
             if (weights[slice] == 0 || cell.count[slice][expresses] == 0) {
                 continue;
             }
-            const Eigen::Map<const Eigen::VectorXf> part(cell.sum[slice][expresses]->data() + layer * n_embd,
-                                                         static_cast<Eigen::Index>(n_embd));
-            sum += weights[slice] * part.cast<double>();
+            sum += weights[slice] * sums[expresses].row(static_cast<Eigen::Index>(slice)).transpose().cast<double>();
             count += weights[slice] * static_cast<double>(cell.count[slice][expresses]);
         }
         if (count == 0) {
@@ -92,33 +138,22 @@ ValueVectorSet vectors_from_slice_sums(const std::vector<std::filesystem::path> 
     if (files.empty()) {
         fail(ErrorKind::bad_input, "there are no sums to make vectors of");
     }
+    const Slices slices(files);
     ValueVectorSet set;
-    std::vector<SliceSums> slices;
-    for (const std::filesystem::path & file : files) {
-        Provenance provenance;
-        slices.push_back(SliceSums::read(file, provenance));
-        const SliceSums & slice = slices.back();
-        if (slices.size() == 1) {
-            set.provenance = provenance;
-        }
-        if (provenance.model_hash != set.provenance.model_hash || slice.n_layer() != slices[0].n_layer() ||
-            slice.n_embd() != slices[0].n_embd()) {
-            fail(ErrorKind::bad_input, "{}: is of another model than {}", file.string(), files.front().string());
-        }
-    }
+    set.provenance = slices.first().provenance();
     set.provenance.tool_version = VALUELENS_VERSION;
     set.options = options;
-    set.n_layer = slices[0].n_layer();
-    set.n_embd = slices[0].n_embd();
+    set.n_layer = slices.first().n_layer();
+    set.n_embd = slices.first().n_embd();
     set.values = values;
     set.resid_norm.resize(set.n_layer);
     set.condition_cosine.resize(values.size() * set.n_layer);
-    for (const SliceSums & slice : slices) {
+    for (const SliceSumsFile & slice : slices) {
         set.n_responses += slice.n_responses();
     }
     for (std::size_t layer = 0; layer < set.n_layer; ++layer) {
         double sum = 0;
-        for (const SliceSums & slice : slices) {
+        for (const SliceSumsFile & slice : slices) {
             sum += slice.resid_norm_sum()[layer];
         }
         set.resid_norm[layer] =
@@ -134,18 +169,11 @@ ValueVectorSet vectors_from_slice_sums(const std::vector<std::filesystem::path> 
     std::vector<Cell> cells;
     for (const std::string & value : values) {
         for (const Condition condition : {Condition::intrinsic, Condition::prompted}) {
-            Cell cell;
-            for (const SliceSums & slice : slices) {
-                const auto found = slice.cells().find({value, condition});
-                auto & count = cell.count.emplace_back();
-                auto & sum = cell.sum.emplace_back();
-                if (found != slice.cells().end()) {
-                    for (std::size_t expresses = 0; expresses < 2; ++expresses) {
-                        count[expresses] = found->second.count[expresses];
-                        sum[expresses] = &found->second.sum[expresses];
-                        cell.total[expresses] += count[expresses];
-                    }
-                }
+            Cell cell{value, condition, {}, {}};
+            for (const SliceSumsFile & slice : slices) {
+                const std::array<std::size_t, 2> & count = cell.count.emplace_back(slice.count(value, condition));
+                cell.total[0] += count[0];
+                cell.total[1] += count[1];
             }
             ValueVector & entry = set.vectors.emplace_back();
             entry.value = value;
@@ -192,12 +220,13 @@ ValueVectorSet vectors_from_slice_sums(const std::vector<std::filesystem::path> 
                     continue;
                 }
                 const Cell & cell = cells[2 * value + e];
-                vectors[e] = difference(cell, layer, set.n_embd, all);
+                const LayerSums sums = slices.read(cell, layer);
+                vectors[e] = difference(cell, sums, all);
                 std::copy(vectors[e]->begin(), vectors[e]->end(),
                           entry.vector.begin() + static_cast<std::ptrdiff_t>(layer * set.n_embd));
                 std::vector<double> norms;
                 for (const Weights & weights : resamples) {
-                    resampled[e].push_back(difference(cell, layer, set.n_embd, weights));
+                    resampled[e].push_back(difference(cell, sums, weights));
                     norms.push_back(resampled[e].back() ? resampled[e].back()->norm()
                                                         : std::numeric_limits<double>::quiet_NaN());
                 }
@@ -205,8 +234,7 @@ ValueVectorSet vectors_from_slice_sums(const std::vector<std::filesystem::path> 
                 double sum = 0;
                 std::size_t n = 0;
                 for (const auto & [first, second] : halves) {
-                    const double cosine = cosine_between(difference(cell, layer, set.n_embd, first),
-                                                         difference(cell, layer, set.n_embd, second));
+                    const double cosine = cosine_between(difference(cell, sums, first), difference(cell, sums, second));
                     sum += std::isnan(cosine) ? 0 : cosine;
                     n += std::isnan(cosine) ? 0 : 1;
                 }

@@ -31,10 +31,10 @@ struct ProgramResult {
     }
 };
 
-/// The built program, running with its output in files.
+/// The built program, running with its output in files. `variables` ("NAME=value") are added to its environment.
 class Program {
 public:
-    explicit Program(const std::vector<std::string> & arguments) {
+    explicit Program(const std::vector<std::string> & arguments, std::vector<std::string> variables = {}) {
         std::vector<std::string> words = {VALUELENS_BINARY};
         words.insert(words.end(), arguments.begin(), arguments.end());
         std::vector<char *> raw;
@@ -42,16 +42,25 @@ public:
             raw.push_back(word.data());
         }
         raw.push_back(nullptr);
+        std::vector<char *> environment;
+        for (std::string & variable : variables) {
+            environment.push_back(variable.data());
+        }
+        for (char ** variable = environ; *variable != nullptr; ++variable) {
+            environment.push_back(*variable);
+        }
+        environment.push_back(nullptr);
         posix_spawn_file_actions_t actions;
         posix_spawn_file_actions_init(&actions);
         posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
         posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, out_.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
         posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, err_.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
-        started_ = ::posix_spawn(&pid_, VALUELENS_BINARY, &actions, nullptr, raw.data(), environ) == 0;
+        started_ = ::posix_spawn(&pid_, VALUELENS_BINARY, &actions, nullptr, raw.data(), environment.data()) == 0;
         posix_spawn_file_actions_destroy(&actions);
     }
 
     void signal(int number) const { ::kill(pid_, number); }
+    pid_t id() const { return pid_; }
 
     /// Waits until stderr holds the words; false when the program ended before.
     bool wait_for_error_output(const std::string & words) const {
@@ -99,8 +108,9 @@ private:
     bool started_ = false;
 };
 
-inline ProgramResult run_program(const std::vector<std::string> & arguments) {
-    return Program(arguments).wait();
+inline ProgramResult run_program(const std::vector<std::string> & arguments,
+                                 const std::vector<std::string> & variables = {}) {
+    return Program(arguments, variables).wait();
 }
 
 } // namespace valuelens::test

@@ -193,7 +193,9 @@ TEST_F(RunCommand, ARunHasOneProcessAtATime) {
     files.write_config("", 48, 3);
     const Program program(command());
     ASSERT_TRUE(program.wait_for_file(files.run() / "activations/shard-00000.safetensors"));
-    expect_failure(command(), 2, {files.run().string(), "valuelens run"});
+    expect_failure(
+        command(), 2,
+        {files.run().string(), fmt::format("process {} on host ", program.id()), "(valuelens run) since 20"});
     EXPECT_GE(status()["slices_generated"], 1) << "looking is allowed";
     program.signal(SIGTERM);
     EXPECT_EQ(program.wait().exit_code, 6);

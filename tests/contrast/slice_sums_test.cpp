@@ -27,20 +27,24 @@ TEST(SliceSums, ComeBackFromTheirFile) {
     sums.add_label("care", Condition::prompted, false, second);
     sums.write(folder / "sums.safetensors", toy_provenance());
 
-    Provenance provenance;
-    const SliceSums back = SliceSums::read(folder / "sums.safetensors", provenance);
-    EXPECT_EQ(provenance.model_hash, std::string(64, 'a'));
+    const SliceSumsFile back(folder / "sums.safetensors");
+    EXPECT_EQ(back.provenance().model_hash, std::string(64, 'a'));
     EXPECT_EQ(back.n_layer(), 2u);
     EXPECT_EQ(back.n_embd(), 3u);
     EXPECT_EQ(back.n_responses(), 2u);
-    EXPECT_EQ(back.resid_norm_sum(), (std::vector<double>{3 + 1, 5 + 2}));
-    ASSERT_EQ(back.cells().size(), 2u);
-    const SliceSums::Cell & intrinsic = back.cells().at({"care", Condition::intrinsic});
-    EXPECT_EQ(intrinsic.count[0], 0u);
-    EXPECT_EQ(intrinsic.count[1], 2u);
-    EXPECT_EQ(intrinsic.sum[1], (std::vector<float>{1, 2, 3, 0, 3, 6}));
-    EXPECT_TRUE(intrinsic.sum[0].empty());
-    EXPECT_EQ(back.cells().at({"care", Condition::prompted}).sum[0], second);
+    EXPECT_EQ(back.resid_norm_sum(), (std::vector<float>{3 + 1, 5 + 2}));
+    using Counts = std::array<std::size_t, 2>;
+    EXPECT_EQ(back.count("care", Condition::intrinsic), (Counts{0, 2}));
+    EXPECT_EQ(back.count("care", Condition::prompted), (Counts{1, 0}));
+    EXPECT_EQ(back.count("power", Condition::prompted), (Counts{0, 0}));
+    std::vector<float> row(3);
+    back.read("care", Condition::intrinsic, true, 0, row);
+    EXPECT_EQ(row, (std::vector<float>{1, 2, 3}));
+    back.release_pages();
+    back.read("care", Condition::intrinsic, true, 1, row);
+    EXPECT_EQ(row, (std::vector<float>{0, 3, 6}));
+    back.read("care", Condition::prompted, false, 0, row);
+    EXPECT_EQ(row, (std::vector<float>{0, 0, 1}));
 }
 
 TEST(SliceSums, ANumberThatIsNotFiniteNamesItsResponse) {
@@ -53,9 +57,7 @@ TEST(SliceSums, ANumberThatIsNotFiniteNamesItsResponse) {
 TEST(SliceSums, AnotherFileIsRefused) {
     const TempFolder folder;
     write_file(folder / "no.safetensors", "not safetensors");
-    Provenance provenance;
-    expect_error(ErrorKind::bad_input, {"no.safetensors"},
-                 [&] { SliceSums::read(folder / "no.safetensors", provenance); });
+    expect_error(ErrorKind::bad_input, {"no.safetensors"}, [&] { SliceSumsFile(folder / "no.safetensors"); });
 }
 
 } // namespace

@@ -26,7 +26,8 @@ TEST(Estimate, CountsWhatIsStillToBeDone) {
     EXPECT_EQ(all.responses, 18u);
     EXPECT_EQ(all.max_response_tokens, 180u);
     std::uint64_t tokens = 0;
-    for (const PlannedResponse & response : plan.responses) {
+    for (std::size_t i = 0; i < plan.size(); ++i) {
+        const PlannedResponse response = plan.response(i);
         tokens += generator.render(response.system, plan.queries[response.query].text).tokens.size();
     }
     EXPECT_EQ(all.prompt_tokens, tokens); // fewer than the sample: exact

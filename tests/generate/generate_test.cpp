@@ -288,16 +288,22 @@ TEST(Generate, WithoutActivationsSumsAreKeptByTheLabelsOfTheSlice) {
     std::size_t n_responses = 0;
     for (const std::filesystem::path & path : shard_paths(run.db, run.folder.path())) {
         EXPECT_EQ(path.filename().string().rfind("sums-", 0), 0u);
-        Provenance provenance;
-        const SliceSums sums = SliceSums::read(path, provenance);
+        const SliceSumsFile sums(path);
         n_responses += sums.n_responses();
-        for (const auto & [key, cell] : sums.cells()) {
-            for (std::size_t expresses = 0; expresses < 2; ++expresses) {
-                if (cell.count[expresses] > 0) {
-                    auto & sum = found[key][expresses];
+        for (const Concept & value : toy_concepts().concepts) {
+            for (const Condition condition : {Condition::intrinsic, Condition::prompted}) {
+                for (std::size_t expresses = 0; expresses < 2; ++expresses) {
+                    if (sums.count(value.id, condition)[expresses] == 0) {
+                        continue;
+                    }
+                    auto & sum = found[{value.id, condition}][expresses];
                     sum.resize(row.size());
-                    std::transform(cell.sum[expresses].begin(), cell.sum[expresses].end(), sum.begin(), sum.begin(),
-                                   std::plus<>());
+                    for (std::size_t layer = 0; layer < 2; ++layer) {
+                        std::vector<float> part(3);
+                        sums.read(value.id, condition, expresses != 0, layer, part);
+                        std::transform(part.begin(), part.end(), sum.begin() + 3 * layer, sum.begin() + 3 * layer,
+                                       std::plus<>());
+                    }
                 }
             }
         }

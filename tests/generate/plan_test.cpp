@@ -26,20 +26,20 @@ GenerationPlan plan(std::size_t n_queries, const GenerateOptions & with = option
 
 TEST(Plan, IntrinsicThenEachValue) {
     const GenerationPlan made = plan(5);
-    ASSERT_EQ(made.responses.size(), 15u);
-    for (std::size_t i = 0; i < made.responses.size(); ++i) {
-        EXPECT_EQ(made.responses[i].position, i);
-        EXPECT_EQ(made.responses[i].query, i / 3);
+    ASSERT_EQ(made.size(), 15u);
+    for (std::size_t i = 0; i < made.size(); ++i) {
+        EXPECT_EQ(made.response(i).position, i);
+        EXPECT_EQ(made.response(i).query, i / 3);
     }
-    EXPECT_EQ(made.responses[3].id, "q1/intrinsic");
-    EXPECT_EQ(made.responses[3].condition, Condition::intrinsic);
-    EXPECT_EQ(made.responses[3].system, "");
-    EXPECT_EQ(made.responses[3].value, std::nullopt);
-    EXPECT_EQ(made.responses[3].template_, std::nullopt);
-    EXPECT_EQ(made.responses[5].id, "q1/care");
-    EXPECT_EQ(made.responses[5].condition, Condition::prompted);
-    EXPECT_EQ(made.responses[5].value, 1u);
-    EXPECT_EQ(made.responses[5].system, fmt::format("Template {} Care: welfare.", *made.responses[5].template_));
+    EXPECT_EQ(made.response(3).id, "q1/intrinsic");
+    EXPECT_EQ(made.response(3).condition, Condition::intrinsic);
+    EXPECT_EQ(made.response(3).system, "");
+    EXPECT_EQ(made.response(3).value, std::nullopt);
+    EXPECT_EQ(made.response(3).template_, std::nullopt);
+    EXPECT_EQ(made.response(5).id, "q1/care");
+    EXPECT_EQ(made.response(5).condition, Condition::prompted);
+    EXPECT_EQ(made.response(5).value, 1u);
+    EXPECT_EQ(made.response(5).system, fmt::format("Template {} Care: welfare.", *made.response(5).template_));
 }
 
 TEST(Plan, SlicesHoldWholeQueries) {
@@ -52,21 +52,43 @@ TEST(Plan, SlicesHoldWholeQueries) {
     EXPECT_EQ(plan(5, options(1)).n_slices, 5u); // never less than one query
 }
 
+TEST(Plan, ShardsTakeTurns) {
+    GenerateOptions second = options();
+    second.shard_count = 2;
+    second.shard_index = 1;
+    EXPECT_EQ(open_slices(plan(9), options(), {}), (std::vector<std::size_t>{0, 1, 2, 3, 4}));
+    EXPECT_EQ(open_slices(plan(9), options(), {0, 3}), (std::vector<std::size_t>{1, 2, 4}));
+    EXPECT_EQ(open_slices(plan(9), second, {}), (std::vector<std::size_t>{1, 3}));
+    EXPECT_EQ(open_slices(plan(9), second, {3}), (std::vector<std::size_t>{1}));
+    for (int count = 1; count < 9; ++count) {
+        std::size_t all = 0;
+        for (int index = 0; index < count; ++index) {
+            GenerateOptions part = options();
+            part.shard_index = index;
+            part.shard_count = count;
+            EXPECT_EQ(shard_size(5, index, count), open_slices(plan(9), part, {}).size());
+            all += shard_size(5, index, count);
+        }
+        EXPECT_EQ(all, 5u);
+    }
+}
+
 TEST(Plan, AQuerysPartDoesNotDependOnTheOthers) {
     const GenerationPlan few = plan(3);
     const GenerationPlan many = plan(30);
-    for (std::size_t i = 0; i < few.responses.size(); ++i) {
-        EXPECT_EQ(few.responses[i].id, many.responses[i].id);
-        EXPECT_EQ(few.responses[i].system, many.responses[i].system);
-        EXPECT_EQ(few.responses[i].slice, many.responses[i].slice);
+    for (std::size_t i = 0; i < few.size(); ++i) {
+        EXPECT_EQ(few.response(i).id, many.response(i).id);
+        EXPECT_EQ(few.response(i).system, many.response(i).system);
+        EXPECT_EQ(few.response(i).slice, many.response(i).slice);
     }
 }
 
 TEST(Plan, TemplatesAreDrawnFromTheSeed) {
     std::set<std::size_t> used;
-    for (const PlannedResponse & response : plan(60).responses) {
-        if (response.template_) {
-            used.insert(*response.template_);
+    const GenerationPlan large = plan(60);
+    for (std::size_t i = 0; i < large.size(); ++i) {
+        if (const auto drawn = large.response(i).template_) {
+            used.insert(*drawn);
         }
     }
     EXPECT_GT(used.size(), 30u); // of 50, in 120 draws

@@ -162,6 +162,20 @@ TEST_F(JudgeStage, AnotherJudgeOrBandIsAUsageErrorThatNamesBoth) {
     EXPECT_EQ(new_judge.calls, 0);
 }
 
+TEST_F(JudgeStage, WhereSumsAloneAreKeptAnotherJudgeIsNotOffered) {
+    FakeJudge old_judge(sure, "old judge");
+    FakeJudge new_judge(sure, "new judge");
+    db.set_meta("generate.activations", "none");
+    judge_with(old_judge);
+    try {
+        judge_with(new_judge);
+        FAIL() << "another judge was taken";
+    } catch (const Error & error) {
+        EXPECT_THAT(error.what(), testing::HasSubstr("begin another run"));
+        EXPECT_THAT(error.what(), testing::Not(testing::HasSubstr("--rejudge")));
+    }
+}
+
 TEST_F(JudgeStage, ForgottenLabelsMakeRoomForAnotherJudge) {
     FakeJudge old_judge(sure, "old judge");
     FakeJudge new_judge([](const JudgeItem &, std::size_t) { return 0.1; }, "new judge");

@@ -1,8 +1,11 @@
 #include "store/activations.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <cmath>
+#include <fstream>
 #include <limits>
 
 #include "base/random.h"
@@ -197,4 +200,41 @@ TEST(Activations, OtherFilesAreTurnedAway) {
     metadata["ids"] = R"(["a","b"])";
     write_safetensors(folder / "f", tensors, metadata);
     expect_error(ErrorKind::bad_input, {"'resid_post'", "2 rows"}, [&] { ActivationReader({folder / "f"}); });
+}
+
+TEST(Activations, WhatWasReadDoesNotStayInMemory) {
+    const TempFolder folder;
+    const ActivationShape shape{4, 64 * 1024, 0, 0}; // a row of 1 MiB
+    constexpr std::size_t n = 160;
+    std::vector<std::string> ids;
+    for (std::size_t i = 0; i < n; ++i) {
+        ids.push_back(std::to_string(i));
+    }
+    {
+        ActivationWriter writer(folder / "a.safetensors", shape, toy(), ActivationFormat::f32, ids);
+        const std::vector<float> row(shape.n_layer * shape.n_embd, 1.0f);
+        for (std::size_t i = 0; i < n; ++i) {
+            writer.write(i, row);
+        }
+        writer.commit();
+    }
+    const auto resident = [] { // pages, of the process
+        std::ifstream file("/proc/self/statm");
+        std::size_t total = 0;
+        std::size_t pages = 0;
+        file >> total >> pages;
+        return pages * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+    };
+    const ActivationReader reader({folder / "a.safetensors"});
+    std::vector<float> row(shape.n_embd);
+    const std::size_t before = resident();
+    std::size_t most = before;
+    for (std::size_t layer = 0; layer < shape.n_layer; ++layer) {
+        for (std::size_t i = 0; i < n; ++i) {
+            reader.read_layer(i, layer, row);
+            ASSERT_EQ(row.front() + row.back(), 2.0f);
+            most = std::max(most, resident());
+        }
+    }
+    EXPECT_LT(most - before, 80U << 20) << "of a file of 160 MiB";
 }

@@ -58,6 +58,59 @@ protected:
 
 } // namespace
 
+TEST_F(RunDbTest, SlicesOfAnotherDatabaseAreTakenOver) {
+    const std::filesystem::path odd_name = folder / "part #1?%.sqlite";
+    {
+        RunDb part(odd_name, RunDbMode::create);
+        const std::vector<ResponseRow> rows{response("q2", 10), response("q2", 11, "power")};
+        const std::vector<DroppedRow> dropped{{"generate", "q2/care", "too long"}};
+        const std::vector<LabelRow> labels{{"q2/intrinsic", "power", 0.75, true}, {"q2/power", "power", {}, {}}};
+        part.commit_slice(slice(1, 2), rows, dropped, &labels);
+    }
+    RunDb db = open();
+    db.store_inputs(two_values(), {}, {});
+    db.commit_slice(slice(0, 1), std::vector{response("q1", 0)}, {});
+    db.import_slices(RunDb(odd_name, RunDbMode::read_only));
+    EXPECT_EQ(db.finished_slices(), (std::set<std::size_t>{0, 1}));
+    EXPECT_EQ(db.finished_judge_slices(), (std::set<std::size_t>{1}));
+    EXPECT_EQ(ids(db), (std::vector<std::string>{"q1/intrinsic", "q2/intrinsic", "q2/power"}));
+    ASSERT_EQ(db.labels().size(), 2u);
+    EXPECT_EQ(db.labels()[0].label.probability, 0.75);
+    EXPECT_EQ(db.labels()[1].label.expresses, std::nullopt);
+    EXPECT_EQ(db.counts().dropped.size(), 1u);
+    EXPECT_EQ(db.slices()[1].shard_sha256, "abc");
+    db.for_each_response(1, [&](const ResponseRow & row) {
+        EXPECT_EQ(row.text, response("q2", 10).text);
+        EXPECT_EQ(row.tokens, response("q2", 10).tokens);
+    });
+    expect_error(ErrorKind::internal, {"already holds"},
+                 [&] { db.import_slices(RunDb(odd_name, RunDbMode::read_only)); });
+    EXPECT_EQ(db.counts().slices, 2u) << "and it can be asked again";
+    db.remove_slice(1);
+    EXPECT_EQ(db.counts().labels, 0u) << "with its labels, as if it had been made here";
+    EXPECT_EQ(db.counts().dropped.size(), 0u);
+}
+
+TEST_F(RunDbTest, LabelsAreDecidedAnew) {
+    RunDb db = open();
+    const std::vector<LabelRow> labels{{"q1/intrinsic", "power", 0.75, true}, {"q1/power", "power", 0.25, false}};
+    db.commit_slice(slice(0, 2), std::vector{response("q1", 0), response("q1", 1, "power")}, {}, &labels);
+    db.decide_labels([](const LabelRow & row) {
+        return row.response_id == "q1/power" ? std::nullopt : std::optional(!*row.expresses);
+    });
+    EXPECT_EQ(db.labels()[0].label.expresses, false);
+    EXPECT_EQ(db.labels()[0].label.probability, 0.75);
+    EXPECT_EQ(db.labels()[1].label.expresses, std::nullopt);
+    EXPECT_THROW(db.decide_labels([](const LabelRow & row) -> std::optional<bool> {
+        if (row.response_id == "q1/power") {
+            throw Error(ErrorKind::interrupted, "stop");
+        }
+        return true;
+    }),
+                 Error);
+    EXPECT_EQ(db.labels()[0].label.expresses, false) << "all or none";
+}
+
 TEST_F(RunDbTest, InputsComeBackAndCannotChange) {
     const std::vector<Query> queries{{"q1", "How?", "work"}, {"q2", "Why?", ""}};
     const std::vector<PromptTemplate> templates{{"t1", "Be {value}."}};

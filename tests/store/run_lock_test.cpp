@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "support/expect_error.h"
 #include "support/temp_folder.h"
 
@@ -13,10 +14,10 @@ TEST(RunLock, ASecondHolderIsToldWhoHasIt) {
     TempFolder folder;
     {
         RunLock lock(folder.path(), "valuelens run\nx.toml");
-        expect_error(
-            ErrorKind::usage,
-            {folder.path().string(), "process " + std::to_string(::getpid()), "(valuelens run x.toml)", "--run"},
-            [&] { RunLock second(folder.path(), "valuelens judge"); });
+        expect_error(ErrorKind::usage,
+                     {folder.path().string(), "process " + std::to_string(::getpid()),
+                      "(valuelens run x.toml) since 20", "--run"},
+                     [&] { RunLock second(folder.path(), "valuelens judge"); });
     }
     EXPECT_NO_THROW(RunLock(folder.path(), "valuelens judge"));
 }
@@ -43,6 +44,24 @@ TEST(RunLock, AnotherProcessHoldsItUntilItDies) {
     int status = 0;
     ASSERT_EQ(::waitpid(child, &status, 0), child);
     EXPECT_NO_THROW(RunLock(folder.path(), "parent"));
+}
+
+TEST(RunLock, ReadersShareAndKeepWorkersOut) {
+    TempFolder folder;
+    {
+        const RunLock first(folder.path(), "valuelens merge", RunLock::Kind::read);
+        const RunLock second(folder.path(), "valuelens merge", RunLock::Kind::read);
+        expect_error(ErrorKind::usage, {"(valuelens merge)"}, [&] { RunLock worker(folder.path(), "valuelens run"); });
+    }
+    const RunLock worker(folder.path(), "valuelens run");
+    expect_error(ErrorKind::usage, {"(valuelens run)"},
+                 [&] { RunLock reader(folder.path(), "valuelens merge", RunLock::Kind::read); });
+}
+
+TEST(RunLock, WhatADeadProcessWroteDoesNotLock) {
+    TempFolder folder;
+    write_file(folder / "lock", "1\nsome host\nvaluelens run\n2026-01-01T00:00:00Z\n");
+    EXPECT_NO_THROW(RunLock(folder.path(), "valuelens run"));
 }
 
 TEST(RunLock, AFolderThatIsNotThere) {

@@ -1,0 +1,98 @@
+#!/usr/bin/env python3
+"""Peak memory of a run's stages with many short queries, against the model's file and its key-value cache.
+
+    scripts/measure_memory.py --program build/release/bin/valuelens --folder FOLDER [--queries 20000] [--model smollm2-135m:bf16]
+
+One concept, so two responses to each query, of one token; labels by a word list. Every stage is a process of its own, and so is the whole
+run with a sixteenth of the queries, for comparison. Interrupted, the same command goes on; the peak is then that of the last part.
+"""
+import argparse
+import json
+import os
+import re
+import subprocess
+import sys
+
+STAGES = ["generate", "judge", "vectors", "decompose"]
+LIMIT_MIB = 200
+
+
+def write_run(folder, queries, model, activations):
+    """The files of a run that is yet to begin. Returns its folder."""
+    run = os.path.abspath(f"{folder}/run")
+    if os.path.exists(f"{run}/run.sqlite"):
+        return run
+    os.makedirs(run, exist_ok=True)
+    folder = os.path.abspath(folder)
+    with open(f"{folder}/concepts.toml", "w") as out:
+        out.write('name = "one"\n[[value]]\nid = "pirate"\nname = "Pirate"\ndefinition = "a sailor"\n')
+    with open(f"{folder}/templates.jsonl", "w") as out:
+        out.write('{"id": "t", "text": "Be a {value}."}\n')
+    with open(f"{folder}/words.json", "w") as out:
+        json.dump({"pirate": ["a*", "b*", "c*", "d*", "i", "it*", "t*"]}, out)
+    with open(f"{folder}/queries.jsonl", "w") as out:
+        for i in range(queries):
+            out.write(json.dumps({"id": f"q{i}", "text": f"Say {i}"}) + "\n")
+    with open(f"{run}/config.toml", "w") as out:
+        out.write(
+            f'[model]\npath = "{model}"\nparallel = 64\n[concepts]\nfile = "{folder}/concepts.toml"\n'
+            f'[templates]\nfile = "{folder}/templates.jsonl"\n[queries]\nfile = "{folder}/queries.jsonl"\n'
+            f'[generate]\nmax_tokens = 1\nactivations = "{activations}"\n'
+            f'[judge]\nkind = "dictionary"\nfile = "{folder}/words.json"\n[vectors]\nmin_count = 1\n'
+        )
+    return run
+
+
+def measure(arguments):
+    """Exit code, peak resident MiB and standard error of a command."""
+    with open(os.devnull, "w") as null:
+        process = subprocess.Popen(arguments, stdout=null, stderr=subprocess.PIPE, text=True)
+        error = process.stderr.read()
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    return process.returncode, usage.ru_maxrss / 1024, error
+
+
+def run_stages(program, folder, queries, model, activations):
+    """Peak MiB by stage, and MiB of the key-value cache."""
+    run = write_run(folder, queries, model, activations)
+    peaks = {}
+    cache = 0.0
+    for stage in STAGES:
+        command = [program, stage, "--run", run]
+        code, peak, error = measure(command + ["-v"])
+        if code != 0:
+            sys.exit(f"{stage} ended with {code}:\n{error[-2000:]}")
+        peaks[stage] = peak
+        sizes = re.findall(r"KV buffer size *= *([0-9.]+) MiB", error)
+        cache = max([cache] + [float(size) for size in sizes])
+    return peaks, cache
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--program", default="build/release/bin/valuelens")
+    parser.add_argument("--folder", required=True)
+    parser.add_argument("--queries", type=int, default=20000)
+    parser.add_argument("--model", default="smollm2-135m:bf16")
+    parser.add_argument("--activations", default="f32", choices=["f32", "f16"])
+    options = parser.parse_args()
+
+    fetched = subprocess.run([options.program, "models", "fetch", *options.model.replace(":", " --type ").split(), "--json"],
+                             capture_output=True, text=True, check=True)
+    model_mib = os.path.getsize(json.loads(fetched.stdout)["path"]) / 2**20
+    few = options.queries // 16
+    few_peaks, _ = run_stages(options.program, f"{options.folder}/few", few, options.model, options.activations)
+    peaks, cache = run_stages(options.program, f"{options.folder}/many", options.queries, options.model, options.activations)
+
+    print(f"model {model_mib:.0f} MiB, key-value cache {cache:.0f} MiB")
+    print(f"{'stage':<12}{f'{few:,} queries':>18}{f'{options.queries:,} queries':>18}{'above model + cache':>22}  (MiB)")
+    for stage in STAGES:
+        print(f"{stage:<12}{few_peaks[stage]:>18.0f}{peaks[stage]:>18.0f}{peaks[stage] - model_mib - cache:>22.0f}")
+    worst = max(peaks.values()) - model_mib - cache
+    if worst > LIMIT_MIB:
+        sys.exit(f"the peak is {worst:.0f} MiB above model and cache, more than {LIMIT_MIB}")
+
+
+if __name__ == "__main__":
+    main()
