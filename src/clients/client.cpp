@@ -19,7 +19,7 @@ using std::chrono::system_clock;
 namespace {
 
 constexpr int nonsense_retries = 3;
-constexpr std::size_t enough_to_give_up = 8; ///< failures in a row before the first success
+constexpr std::size_t enough_to_give_up = 8; ///< requests without a single answer
 
 bool real_sleep(milliseconds time, std::stop_token stop) {
     std::mutex mutex;
@@ -124,9 +124,10 @@ private:
         if (batch.done < requests.size()) {
             fail(ErrorKind::interrupted, "stopped while the server at {} was asked", url_.origin);
         }
-        if (!tolerant && batch.failed == requests.size() && !requests.empty() && stats_.answered == 0) {
-            fail(ErrorKind::judge, "the server at {} has answered nothing that can be used ({})", url_.origin,
-                 last_problem_);
+        const bool enough = stats_.answered == 0 || requests.size() >= enough_to_give_up;
+        if (!tolerant && batch.failed == requests.size() && !requests.empty() && enough) {
+            fail(ErrorKind::judge, "the server at {} has answered none of {} requests so that it can be used ({})",
+                 url_.origin, requests.size(), last_problem_);
         }
     }
 

@@ -1,12 +1,43 @@
 #include "clients/http.h"
 
 #include <cpp-httplib/httplib.h>
-
-#include <cctype>
+#include <signal.h>
 
 #include "base/fail.h"
 
 namespace valuelens {
+
+namespace {
+
+/// While it lives, writing to a connection that the other side has closed is an error of the call, not the end of the
+/// process: SIGPIPE is held back in this thread, and taken away if it came.
+class WithoutSigpipe {
+public:
+    WithoutSigpipe() {
+        sigemptyset(&pipe_);
+        sigaddset(&pipe_, SIGPIPE);
+        sigset_t pending;
+        sigpending(&pending);
+        pending_before_ = sigismember(&pending, SIGPIPE) == 1;
+        pthread_sigmask(SIG_BLOCK, &pipe_, &before_);
+    }
+    ~WithoutSigpipe() {
+        const timespec at_once{};
+        if (!pending_before_) {
+            sigtimedwait(&pipe_, nullptr, &at_once);
+        }
+        pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+    }
+    WithoutSigpipe(const WithoutSigpipe &) = delete;
+    WithoutSigpipe & operator=(const WithoutSigpipe &) = delete;
+
+private:
+    sigset_t pipe_{};
+    sigset_t before_{};
+    bool pending_before_ = false;
+};
+
+} // namespace
 
 ServerUrl parse_server_url(const std::string & text, const std::string & what) {
     ServerUrl url;
@@ -112,10 +143,12 @@ HttpConnection::HttpConnection(const ServerUrl & url, const HttpOptions & option
 HttpConnection::~HttpConnection() = default;
 
 HttpReply HttpConnection::get(const std::string & path) {
+    const WithoutSigpipe guard;
     return Impl::reply(impl_->client.Get(path, impl_->headers));
 }
 
 HttpReply HttpConnection::post_json(const std::string & path, const std::string & body) {
+    const WithoutSigpipe guard;
     return Impl::reply(impl_->client.Post(path, impl_->headers, body, "application/json"));
 }
 

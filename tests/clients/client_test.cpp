@@ -250,6 +250,17 @@ TEST_F(ClientTest, ARejectedRequestIsAnOutcomeAndIsNotSentAgain) {
     EXPECT_EQ(server.calls(), 3);
 }
 
+TEST_F(ClientTest, AServerThatComesToRejectEverythingIsGivenUp) {
+    ScriptedServer server([](const nlohmann::json &, httplib::Response & response, int call) {
+        call == 0 ? ScriptedServer::answer(response, completion("yes"))
+                  : ScriptedServer::fail(response, 400, "the context is too small");
+    });
+    const std::unique_ptr<ChatService> client = connect(server);
+    ask(*client, 1);
+    EXPECT_EQ(ask(*client, 3)[2].status, ChatStatus::rejected); // a few may happen
+    expect_error(ErrorKind::judge, {"none of 9 requests", "too small"}, [&] { ask(*client, 9); });
+}
+
 TEST_F(ClientTest, WhatTryingAgainCannotHelpFailsAtOnce) {
     struct Case {
         int status;

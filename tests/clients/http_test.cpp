@@ -1,6 +1,12 @@
 #include "clients/http.h"
 
+#include <arpa/inet.h>
 #include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <thread>
 
 #include "support/expect_error.h"
 
@@ -36,6 +42,32 @@ TEST(ServerUrl, AKeyInItIsNotRepeated) {
     } catch (const Error & error) {
         EXPECT_EQ(std::string(error.what()).find("secret"), std::string::npos) << error.what();
     }
+}
+
+TEST(HttpConnectionTest, AServerThatHangsUpWhileItIsWrittenToDoesNotEndTheProcess) {
+    const auto previous = ::signal(SIGPIPE, SIG_DFL); // whatever an HTTP server in this process has set
+    const int listener = ::socket(AF_INET, SOCK_STREAM, 0);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof(address);
+    ASSERT_EQ(::bind(listener, reinterpret_cast<sockaddr *>(&address), size), 0);
+    ASSERT_EQ(::getsockname(listener, reinterpret_cast<sockaddr *>(&address), &size), 0);
+    ASSERT_EQ(::listen(listener, 1), 0);
+    std::thread server([&] {
+        const int connection = ::accept(listener, nullptr, nullptr);
+        const linger hard{1, 0};
+        ::setsockopt(connection, SOL_SOCKET, SO_LINGER, &hard, sizeof(hard));
+        ::close(connection);
+    });
+    HttpConnection connection(
+        parse_server_url("http://127.0.0.1:" + std::to_string(ntohs(address.sin_port)), "judge.url"), {});
+    const HttpReply reply = connection.post_json("/v1/chat/completions", std::string(64 << 20, ' '));
+    EXPECT_EQ(reply.status, 0);
+    EXPECT_NE(reply.problem, "");
+    server.join();
+    ::close(listener);
+    ::signal(SIGPIPE, previous);
 }
 
 } // namespace

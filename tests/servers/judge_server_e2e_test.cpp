@@ -79,6 +79,28 @@ TEST_F(ServersTest, AFailingServerKeepsTheFinishedSlicesAndTheSameCommandGoesOn)
     EXPECT_EQ(counts().judge_slices, 1u);
     EXPECT_EQ(counts().labels, 8u);
 
+    // One that says nothing is not waited for when the user has enough.
+    {
+        ScriptedServer * self = nullptr;
+        ScriptedServer silent(
+            [&](const json & body, httplib::Response & response, int call) {
+                if (call >= 2) {
+                    self->hang();
+                }
+                ScriptedServer::answer(response, opinion(body));
+            },
+            {"big"});
+        self = &silent;
+        write_config(silent.url());
+        const test::Program program({"run", (files.folder / "served.toml").string(), "--run", files.run().string()});
+        while (silent.calls() < 3) {
+            std::this_thread::sleep_for(std::chrono::milliseconds(5));
+        }
+        program.signal(SIGINT);
+        EXPECT_EQ(program.wait().exit_code, 6);
+        EXPECT_EQ(counts().judge_slices, 1u);
+    }
+
     // Another address is not another judge.
     ScriptedServer well(
         [](const json & body, httplib::Response & response, int) { ScriptedServer::answer(response, opinion(body)); },
