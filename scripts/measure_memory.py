@@ -17,7 +17,7 @@ STAGES = ["generate", "judge", "vectors", "decompose"]
 LIMIT_MIB = 200
 
 
-def write_run(folder, queries, model, activations):
+def write_run(folder, queries, model, activations, threads):
     """The files of a run that is yet to begin. Returns its folder."""
     run = os.path.abspath(f"{folder}/run")
     if os.path.exists(f"{run}/run.sqlite"):
@@ -35,7 +35,7 @@ def write_run(folder, queries, model, activations):
             out.write(json.dumps({"id": f"q{i}", "text": f"Say {i}"}) + "\n")
     with open(f"{run}/config.toml", "w") as out:
         out.write(
-            f'[model]\npath = "{model}"\nparallel = 64\n[concepts]\nfile = "{folder}/concepts.toml"\n'
+            f'[model]\npath = "{model}"\nthreads = {threads}\nparallel = 64\n[concepts]\nfile = "{folder}/concepts.toml"\n'
             f'[templates]\nfile = "{folder}/templates.jsonl"\n[queries]\nfile = "{folder}/queries.jsonl"\n'
             f'[generate]\nmax_tokens = 1\nactivations = "{activations}"\n'
             f'[judge]\nkind = "dictionary"\nfile = "{folder}/words.json"\n[vectors]\nmin_count = 1\n'
@@ -53,9 +53,9 @@ def measure(arguments):
     return process.returncode, usage.ru_maxrss / 1024, error
 
 
-def run_stages(program, folder, queries, model, activations):
+def run_stages(program, folder, queries, model, activations, threads):
     """Peak MiB by stage, and MiB of the key-value cache."""
-    run = write_run(folder, queries, model, activations)
+    run = write_run(folder, queries, model, activations, threads)
     peaks = {}
     cache = 0.0
     for stage in STAGES:
@@ -76,14 +76,16 @@ def main():
     parser.add_argument("--queries", type=int, default=20000)
     parser.add_argument("--model", default="smollm2-135m:bf16")
     parser.add_argument("--activations", default="f32", choices=["f32", "f16"])
+    parser.add_argument("-t", "--threads", type=int, default=0)
     options = parser.parse_args()
+    settings = (options.model, options.activations, options.threads)
 
     fetched = subprocess.run([options.program, "models", "fetch", *options.model.replace(":", " --type ").split(), "--json"],
                              capture_output=True, text=True, check=True)
     model_mib = os.path.getsize(json.loads(fetched.stdout)["path"]) / 2**20
     few = options.queries // 16
-    few_peaks, _ = run_stages(options.program, f"{options.folder}/few", few, options.model, options.activations)
-    peaks, cache = run_stages(options.program, f"{options.folder}/many", options.queries, options.model, options.activations)
+    few_peaks, _ = run_stages(options.program, f"{options.folder}/few", few, *settings)
+    peaks, cache = run_stages(options.program, f"{options.folder}/many", options.queries, *settings)
 
     print(f"model {model_mib:.0f} MiB, key-value cache {cache:.0f} MiB")
     print(f"{'stage':<12}{f'{few:,} queries':>18}{f'{options.queries:,} queries':>18}{'above model + cache':>22}  (MiB)")

@@ -31,7 +31,7 @@ die() {
     exit 1
 }
 
-# A run of seconds: two concepts, queries in six slices, labels by a word list.
+# A run of seconds: two concepts, queries in six slices, labels from a file.
 small_run() {
     cat >"$work/concepts.toml" <<'TOML'
 name = "pair"
@@ -44,7 +44,15 @@ id = "pirate"
 name = "Bold Pirate"
 definition = "a sailor who laughs at danger"
 TOML
-    printf '{"grandparent": ["a*", "t*"], "pirate": ["i", "you", "s*"]}\n' >"$work/words.json"
+    local i
+    for i in $(seq 24); do
+        # Half of the intrinsic and a third of the prompted responses express a concept.
+        for label in "intrinsic grandparent $((i % 2))" "intrinsic pirate $(((i / 2) % 2))" "grandparent grandparent $((i % 3))" \
+            "pirate pirate $(((i + 1) % 3))"; do
+            read -r response value rest <<<"$label"
+            printf '{"id": "q%d/%s", "value": "%s", "expresses": %s}\n' "$i" "$response" "$value" "$([ "$rest" = 0 ] && echo true || echo false)"
+        done
+    done >"$work/labels.jsonl"
     for i in $(seq 24); do
         printf '{"id": "q%d", "text": "Tell me in a few words what number %d makes you think of."}\n' "$i" "$i"
     done >"$work/queries.jsonl"
@@ -61,8 +69,8 @@ file = "$work/queries.jsonl"
 max_tokens = 8
 slice_size = 12
 [judge]
-kind = "dictionary"
-file = "$work/words.json"
+kind = "file"
+file = "$work/labels.jsonl"
 [vectors]
 min_count = 1
 bootstraps = 20

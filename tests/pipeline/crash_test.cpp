@@ -127,7 +127,7 @@ TEST_P(Crash, ADamagedFileIsSaidAndMadeAgain) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Activations, Crash, testing::Values("f32", "none"),
-                         [](const auto & info) { return std::string(info.param); });
+                         [](const auto & instance) { return std::string(instance.param); });
 
 } // namespace
 } // namespace valuelens

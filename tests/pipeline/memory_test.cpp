@@ -43,7 +43,7 @@ TEST(Memory, GrowsByLittleWithTheNumberOfQueries) {
         const std::size_t growth = many > few ? many - few : 0;
         // 18,000 queries with 3 responses and 4 labels each. Holding responses would take 1 kB for each of the 54,000,
         // holding labels as texts 200 bytes for each of the 72,000.
-        EXPECT_LT(growth, 40U << 20) << activations << ": " << (few >> 20) << " MiB, then " << (many >> 20) << " MiB";
+        EXPECT_LT(growth, 48U << 20) << activations << ": " << (few >> 20) << " MiB, then " << (many >> 20) << " MiB";
         RecordProperty(std::string("growth_mib_") + activations, std::to_string(growth >> 20));
         std::cerr << activations << ": " << (few >> 20) << " MiB with 2,000 queries, " << (many >> 20)
                   << " MiB with 20,000\n";
