@@ -46,6 +46,8 @@ void setup_judge_train(CLI::App & app, Context & context);
 void setup_judge_check(CLI::App & app, Context & context);
 void setup_capture(CLI::App & app, Context & context);
 void setup_sample(CLI::App & app, Context & context);
+void setup_serve(CLI::App & app, Context & context);
+void setup_monitor(CLI::App & app, Context & context);
 void setup_export(CLI::App & app, Context & context);
 void setup_eval(CLI::App & app, Context & context);
 void setup_tune(CLI::App & app, Context & context);

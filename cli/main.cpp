@@ -39,6 +39,8 @@ void setup_commands(CLI::App & app, Context & context) {
     setup_judge_check(app, context);
     setup_capture(app, context);
     setup_sample(app, context);
+    setup_serve(app, context);
+    setup_monitor(app, context);
     setup_export(app, context);
     setup_eval(app, context);
     setup_tune(app, context);

@@ -62,6 +62,9 @@ public:
     void signal(int number) const { ::kill(pid_, number); }
     pid_t id() const { return pid_; }
 
+    /// What it has written to stderr so far.
+    std::string error_output() const { return std::filesystem::exists(err_) ? read_file(err_) : std::string(); }
+
     /// Waits until stderr holds the words; false when the program ended before.
     bool wait_for_error_output(const std::string & words) const {
         return wait_until(
