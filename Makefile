@@ -17,7 +17,7 @@ SOAK ?=
 BUILD := build/release
 OWN_CODE = find src include cli tests bench -name '*.cpp' -o -name '*.h'
 
-.PHONY: help setup configure build models test soak demo lint format tidy asan bench clean
+.PHONY: help setup configure build models test soak demo lint format tidy asan bench compare clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -65,8 +65,12 @@ asan: setup ## unit tests under the address and undefined-behaviour sanitizers
 	@cmake --build build/asan -j $(JOBS)
 	@ctest --test-dir build/asan -j 1 -L unit --no-tests=error --output-on-failure --no-label-summary
 
-bench: build ## run every benchmark in build/release/bin
-	@for program in $(BUILD)/bin/bench_*; do echo "== $${program##*/}"; "$$program"; done
+bench: build ## run every benchmark in build/release/bin but the comparison
+	@for program in $(filter-out %/bench_compare_reference,$(wildcard $(BUILD)/bin/bench_*)); do echo "== $${program##*/}"; "$$program"; done
+
+compare: build ## the main job beside a transformers pipeline (its packages need 6 GB)
+	@scripts/peer_setup.sh
+	@bench/compare_reference
 
 clean: ## remove the build trees (the cache of models and sources stays)
 	@rm -rf build
