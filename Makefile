@@ -40,7 +40,7 @@ models: build ## fetch the models that the tests use
 test: build models ## build, fetch the test models, run all tests
 	@ctest --test-dir $(BUILD) -j 1 -L "$(LABELS)" --no-tests=error --output-on-failure --no-label-summary
 
-soak: build models ## 200 kills, shards under mpirun and Slurm, memory with 20,000 queries (an hour; SOAK=... picks parts)
+soak: build models ## 200 kills, shards under mpirun and Slurm, memory with 20,000 queries (two hours; SOAK=kills, ... picks parts)
 	@scripts/setup.sh --with-soak
 	@scripts/soak.sh $(SOAK)
 

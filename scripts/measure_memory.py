@@ -9,12 +9,14 @@ run with a sixteenth of the queries, for comparison. Interrupted, the same comma
 import argparse
 import json
 import os
-import re
+import struct
 import subprocess
 import sys
 
 STAGES = ["generate", "judge", "vectors", "decompose"]
 LIMIT_MIB = 200
+PARALLEL = 64
+CELLS = 256  # of each sequence: the prompts are shorter, and llama.cpp rounds up to this
 
 
 def write_run(folder, queries, model, activations, threads):
@@ -35,12 +37,48 @@ def write_run(folder, queries, model, activations, threads):
             out.write(json.dumps({"id": f"q{i}", "text": f"Say {i}"}) + "\n")
     with open(f"{run}/config.toml", "w") as out:
         out.write(
-            f'[model]\npath = "{model}"\nthreads = {threads}\nparallel = 64\n[concepts]\nfile = "{folder}/concepts.toml"\n'
+            f'[model]\npath = "{model}"\nthreads = {threads}\nparallel = {PARALLEL}\n[concepts]\nfile = "{folder}/concepts.toml"\n'
             f'[templates]\nfile = "{folder}/templates.jsonl"\n[queries]\nfile = "{folder}/queries.jsonl"\n'
             f'[generate]\nmax_tokens = 1\nactivations = "{activations}"\n'
             f'[judge]\nkind = "dictionary"\nfile = "{folder}/words.json"\n[vectors]\nmin_count = 1\n'
         )
     return run
+
+
+def gguf_numbers(path):
+    """The metadata of a GGUF file that are single numbers or texts."""
+    sizes = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
+    with open(path, "rb") as file:
+
+        def number(code):
+            return struct.unpack("<" + code, file.read(struct.calcsize("<" + code)))[0]
+
+        def value(kind):
+            if kind == 8:
+                return file.read(number("Q")).decode(errors="replace")
+            if kind == 9:
+                inner, count = number("I"), number("Q")
+                if inner != 8:
+                    file.seek(count * struct.calcsize("<" + sizes[inner]), 1)
+                else:
+                    for _ in range(count):
+                        file.seek(number("Q"), 1)
+                return None
+            return number(sizes[kind])
+
+        file.read(16)  # magic, version, number of tensors
+        return {value(8): value(number("I")) for _ in range(number("Q"))}
+
+
+def cache_mib(path):
+    """Key-value cache of all sequences in flight, in half precision."""
+    keys = gguf_numbers(path)
+    of_model = lambda key, otherwise: keys.get(f"{keys['general.architecture']}.{key}", otherwise)
+    heads = of_model("attention.head_count", 1)
+    width = of_model("embedding_length", 0) // heads
+    both = of_model("attention.key_length", width) + of_model("attention.value_length", width)
+    per_cell = of_model("block_count", 0) * of_model("attention.head_count_kv", heads) * both * 2
+    return PARALLEL * CELLS * per_cell / 2**20
 
 
 def measure(arguments):
@@ -54,19 +92,16 @@ def measure(arguments):
 
 
 def run_stages(program, folder, queries, model, activations, threads):
-    """Peak MiB by stage, and MiB of the key-value cache."""
+    """Peak MiB by stage."""
     run = write_run(folder, queries, model, activations, threads)
     peaks = {}
-    cache = 0.0
     for stage in STAGES:
         command = [program, stage, "--run", run]
-        code, peak, error = measure(command + ["-v"])
+        code, peak, error = measure(command)
         if code != 0:
             sys.exit(f"{stage} ended with {code}:\n{error[-2000:]}")
         peaks[stage] = peak
-        sizes = re.findall(r"KV buffer size *= *([0-9.]+) MiB", error)
-        cache = max([cache] + [float(size) for size in sizes])
-    return peaks, cache
+    return peaks
 
 
 def main():
@@ -82,10 +117,12 @@ def main():
 
     fetched = subprocess.run([options.program, "models", "fetch", *options.model.replace(":", " --type ").split(), "--json"],
                              capture_output=True, text=True, check=True)
-    model_mib = os.path.getsize(json.loads(fetched.stdout)["path"]) / 2**20
+    model = json.loads(fetched.stdout)["path"]
+    model_mib = os.path.getsize(model) / 2**20
+    cache = cache_mib(model)
     few = options.queries // 16
-    few_peaks, _ = run_stages(options.program, f"{options.folder}/few", few, *settings)
-    peaks, cache = run_stages(options.program, f"{options.folder}/many", options.queries, *settings)
+    few_peaks = run_stages(options.program, f"{options.folder}/few", few, *settings)
+    peaks = run_stages(options.program, f"{options.folder}/many", options.queries, *settings)
 
     print(f"model {model_mib:.0f} MiB, key-value cache {cache:.0f} MiB")
     print(f"{'stage':<12}{f'{few:,} queries':>18}{f'{options.queries:,} queries':>18}{'above model + cache':>22}  (MiB)")
