@@ -140,8 +140,8 @@ Outcome run_tune(const TuneCommandOptions & given, Context & context) {
     return {std::move(json), describe(result)};
 }
 
-void add_path(CLI::App & command, const char * name, std::filesystem::path & path, const char * help) {
-    command
+CLI::Option * add_path(CLI::App & command, const char * name, std::filesystem::path & path, const char * help) {
+    return command
         .add_option_function<std::string>(
             name, [&path](const std::string & text) { path = text; }, help)
         ->type_name("FILE");
@@ -181,16 +181,20 @@ void setup_tune(CLI::App & app, Context & context) {
         ->type_name("N");
     constexpr const char * measure = "Measure";
     add_path(*command, "--questions", tune.questions.input,
-             "Questions that tell what is lost: JSONL, a CSV of MMLU or its folder (the 240 shipped)");
+             "Questions that tell what is lost: JSONL, a CSV of MMLU or its folder (the 240 shipped)")
+        ->group(measure);
     command->add_option("--shots", tune.questions.shots, "Solved examples before each question (0)")
         ->check(unnamed(CLI::NonNegativeNumber))
-        ->type_name("K");
+        ->type_name("K")
+        ->group(measure);
     command->add_option("--value", tune.value, "Whose gain is measured (the one that the key or specification names)")
         ->type_name("VALUE")
         ->group(measure);
-    add_path(*command, "--concepts", tune.concepts, "Concept set (TOML) instead of Schwartz's ten values");
+    add_path(*command, "--concepts", tune.concepts, "Concept set (TOML) instead of Schwartz's ten values")
+        ->group(measure);
     add_path(*command, "--portraits", tune.portraits.input,
-             "Statements that tell what is gained: JSONL of id, value, text (the 40 shipped)");
+             "Statements that tell what is gained: JSONL of id, value, text (the 40 shipped)")
+        ->group(measure);
     command
         ->add_option("--language", tune.portraits.language,
                      fmt::format("Of the statements: en, es, fr, ko, zh ({})", tune.portraits.language))
@@ -209,8 +213,7 @@ void setup_tune(CLI::App & app, Context & context) {
                      fmt::format("Of the intervals ({})", tune.evaluation.confidence))
         ->type_name("SHARE")
         ->group(measure);
-    add_path(*command, "--output", tune.output, "Curves (JSON)");
-    command->get_option("--output")->required();
+    add_path(*command, "--output", tune.output, "Curves (JSON)")->required();
 }
 
 } // namespace valuelens

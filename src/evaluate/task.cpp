@@ -61,7 +61,7 @@ const EvaluationRow * Evaluation::find(const std::string & measure, const std::s
 
 Estimate paired_drop(const EvaluationRow & row, std::size_t variant) {
     const Estimate & gain = row.differences.at(variant).estimate;
-    return {-gain.value, -gain.high, -gain.low};
+    return {0 - gain.value, 0 - gain.high, 0 - gain.low}; // and never -0
 }
 
 Evaluation evaluate(const EvaluationTask & task, std::shared_ptr<Model> model, const SchedulerOptions & scheduler,

@@ -214,6 +214,21 @@ Estimate difference(const Evaluation & evaluation, const std::string & measure, 
     return row == nullptr ? Estimate() : row->differences[variant].estimate;
 }
 
+/// A model that guesses has nothing to lose, so its drop would allow anything.
+void note_chance(TuneResult & result, ProgressSink & progress) {
+    constexpr double chance = 25; // four options
+    const Estimate & base = result.questions.find("accuracy")->scores.front().estimate;
+    const double low = std::isnan(base.low) ? base.value : base.low;
+    if (low <= chance) {
+        result.notes.push_back(fmt::format(
+            "as it is, the model answers {:.1f} % of {} questions [{:.1f}, {:.1f}], which is not told from the "
+            "25 % of guessing: its drop says little; ask more or easier questions (--questions, --shots), or "
+            "look at probability_drop",
+            base.value, result.questions.items.size(), base.low, base.high));
+        progress.message(LogLevel::warning, result.notes.back());
+    }
+}
+
 /// A value of the concept set need not have portraits.
 void note_unmeasured(TuneResult & result, ProgressSink & progress) {
     std::set<std::string> said;
@@ -334,6 +349,7 @@ TuneResult tune(const TuneOptions & options, ProgressSink & progress, std::stop_
         all.limit = 0; // centred numbers need every value
         result.portraits = evaluate(*portraits, loaded, options.scheduler, plan.variants, all, progress, stop);
     }
+    note_chance(result, progress);
     note_unmeasured(result, progress);
     fill_points(result);
     for (TuneCurve & curve : result.curves) {

@@ -2,8 +2,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "base/file.h"
 #include "cli/program.h"
 #include "neurons/tiny_model.h"
 #include "store/provenance.h"
@@ -87,6 +89,33 @@ TEST_F(NeuronsCommand, WritesTheTableAndItsCompanion) {
             << line;
     });
     EXPECT_EQ(lines, 76u);
+}
+
+TEST_F(NeuronsCommand, TheTableOfAMixtureScalesItsExperts) {
+    model_ = test::write_language_mixture(folder_ / "mixture.gguf");
+    write_axes_file(axes_, test::random_axes(model_, {"care"}));
+    ASSERT_EQ(neurons({"--top-percent", "50", "--null-draws", "0"}).exit_code, 0);
+    const std::string table = read_file(output_);
+    EXPECT_THAT(table, HasSubstr(",shared,")); // a shared expert, or the category
+    const ProgramResult result =
+        run_program({"sample", "-m", model_.path, "--prompt", "Hello", "-n", "6", "-t", "1", "--json",
+                     "--scale-neurons", output_.string() + ",value=care,category=shared,beta=4"});
+    ASSERT_EQ(result.exit_code, 0) << result.err;
+    EXPECT_EQ(nlohmann::json::parse(result.out)["samples"].size(), 2u);
+    const ProgramResult evaluated =
+        run_program({"eval", "multiple-choice", "-m", model_.path, "--limit", "3", "--bootstraps", "0", "-t", "1",
+                     "--json", "--scale-neurons", output_.string() + ",value=care,category=shared,beta=4", "--output",
+                     (folder_ / "mc.json").string()});
+    ASSERT_EQ(evaluated.exit_code, 0) << evaluated.err;
+    const auto rows = nlohmann::json::parse(evaluated.out)["results"];
+    ASSERT_EQ(rows[0]["measure"], "accuracy");
+    double moved = 0;
+    for (const auto & row : rows) {
+        if (row["measure"] == "answer_probability" && row["differences"][1]["estimate"][0].is_number()) {
+            moved += std::abs(row["differences"][1]["estimate"][0].get<double>());
+        }
+    }
+    EXPECT_GT(moved, 1e-3) << "scaled experts change the answers";
 }
 
 TEST_F(NeuronsCommand, TheSameCommandWritesTheSameBytes) {

@@ -209,13 +209,12 @@ TEST_F(Tune, WithoutAValueThereIsNoGain) {
     const TuneResult result = tune(wanted);
     EXPECT_FALSE(result.portraits.has_value());
     EXPECT_TRUE(std::isnan(result.curves[0].points[0].gain.value));
-    ASSERT_EQ(result.notes.size(), 1u);
-    EXPECT_THAT(result.notes[0], testing::HasSubstr("--value"));
+    EXPECT_THAT(result.notes, testing::Contains(testing::HasSubstr("--value")));
+    EXPECT_THAT(result.notes, testing::Contains(testing::HasSubstr("25 % of guessing"))) << "weights are random";
     wanted.value = "tradition";
     const TuneResult unmeasured = tune(wanted);
     EXPECT_TRUE(std::isnan(unmeasured.curves[0].points[0].gain.value));
-    ASSERT_EQ(unmeasured.notes.size(), 1u);
-    EXPECT_THAT(unmeasured.notes[0], testing::HasSubstr("no portrait measures \"tradition\""));
+    EXPECT_THAT(unmeasured.notes, testing::Contains(testing::HasSubstr("no portrait measures \"tradition\"")));
 }
 
 TEST_F(Tune, WhatMakesNoSenseIsSaidBeforeTheModelIsLoaded) {
