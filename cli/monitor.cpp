@@ -1,5 +1,7 @@
 #include "pipeline/monitor.h"
 
+#include <fmt/format.h>
+
 #include <memory>
 
 #include "cli/command.h"
@@ -58,17 +60,17 @@ nlohmann::ordered_json result_json(const MonitorCommandOptions & given, const Mo
 }
 
 std::string result_text(const MonitorCommandOptions & given, const MonitorResult & result) {
-    std::string text = fmt::format("{} responses ({} empty, {} too long), blocks {}-{}\n{:<32} {:>10}", result.n_responses,
-                                   result.n_empty, result.too_long.size(), result.watch.layers.front(),
-                                   result.watch.layers.back(), "direction", "mean");
+    std::string text = fmt::format("{} responses ({} empty, {} too long), blocks {}-{}\n{:<32} {:>10}",
+                                   result.n_responses, result.n_empty, result.too_long.size(),
+                                   result.watch.layers.front(), result.watch.layers.back(), "direction", "mean");
     text += result.thresholds ? fmt::format(" {:>10}", "threshold") : "";
     for (std::size_t d = 0; d < result.watch.names.size(); ++d) {
         text += fmt::format("\n{:<32} {:>10.4f}", result.watch.names[d], result.mean[d]);
         text += result.thresholds ? fmt::format(" {:>10.4f}", result.thresholds->limits[d].mean) : "";
     }
     if (!given.learn.empty()) {
-        text += fmt::format("\n{}: thresholds at the quantile {}, guarding {}", given.learn, result.thresholds->quantile,
-                            fmt::join(result.thresholds->guard, ", "));
+        text += fmt::format("\n{}: thresholds at the quantile {}, guarding {}", given.learn,
+                            result.thresholds->quantile, fmt::join(result.thresholds->guard, ", "));
     } else if (result.thresholds) {
         text += fmt::format("\n{} flagged, {} written anew", result.n_flagged, result.n_rewritten);
     }
@@ -102,7 +104,9 @@ void setup_monitor(CLI::App & app, Context & context) {
         "thresholds.json --output report.jsonl",
         [options, &context] { return run_monitor(*options, context); });
     add_engine_options(*command, options->engine)->required();
-    command->add_option("--directions", options->directions, "Directions: axes.safetensors, or any file that --steer reads")
+    command
+        ->add_option("--directions", options->directions,
+                     "Directions: axes.safetensors, or any file that --steer reads")
         ->required()
         ->type_name("FILE");
     command
@@ -110,7 +114,8 @@ void setup_monitor(CLI::App & app, Context & context) {
                      "JSONL of id, system, user (or prompt) and response; a line without response is answered first")
         ->required()
         ->type_name("FILE");
-    command->add_option("--output", options->output, "Readings: JSONL of id, text, n_tokens, monitor")->type_name("FILE");
+    command->add_option("--output", options->output, "Readings: JSONL of id, text, n_tokens, monitor")
+        ->type_name("FILE");
     MonitorOptions & monitor = options->monitor;
     command->add_flag("--per-token", monitor.per_token, "Write the projections of each token too");
     constexpr const char * watch_group = "Watch";
@@ -124,8 +129,9 @@ void setup_monitor(CLI::App & app, Context & context) {
         ->type_name("X")
         ->group(watch_group);
     command
-        ->add_option("--window", monitor.window,
-                     fmt::format("Tokens at the beginning of a response by which --defend decides ({})", monitor.window))
+        ->add_option(
+            "--window", monitor.window,
+            fmt::format("Tokens at the beginning of a response by which --defend decides ({})", monitor.window))
         ->check(unnamed(CLI::PositiveNumber))
         ->type_name("N")
         ->group(watch_group);

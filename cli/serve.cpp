@@ -81,9 +81,9 @@ void add_limits(CLI::App & command, ServeCommandOptions & options) {
         ->type_name("MIB")
         ->group(group);
     command
-        .add_option("--queue", serve.queue,
-                    fmt::format("Responses that may wait beside those being written; more get status 429 ({})",
-                                serve.queue))
+        .add_option(
+            "--queue", serve.queue,
+            fmt::format("Responses that may wait beside those being written; more get status 429 ({})", serve.queue))
         ->check(unnamed(CLI::Range(0, 4096)))
         ->type_name("N")
         ->group(group);

@@ -36,9 +36,10 @@ WatchOptions to_watch_options(const std::string & file, const WatchArguments & a
 
 CLI::Option * add_defend_option(CLI::App & command, std::string & defend, const char * group) {
     return command
-        .add_option("--defend", defend,
-                    "off; flagged: responses whose first tokens exceed the threshold of a guarded direction are written "
-                    "anew with it taken out of the stream; all: every response is written so (off)")
+        .add_option(
+            "--defend", defend,
+            "off; flagged: responses whose first tokens exceed the threshold of a guarded direction are written "
+            "anew with it taken out of the stream; all: every response is written so (off)")
         ->check(unnamed(CLI::IsMember({"off", "flagged", "all"})))
         ->type_name("WHICH")
         ->group(group);

@@ -39,8 +39,8 @@ public:
     LiveScheduler(const LiveScheduler &) = delete;
     LiveScheduler & operator=(const LiveScheduler &) = delete;
 
-    /// Called from the scheduler's thread: they must be quick and must not block. Exactly one of on_done and on_error is
-    /// called, once, as the last.
+    /// Called from the scheduler's thread: they must be quick and must not block. Exactly one of on_done and on_error
+    /// is called, once, as the last.
     struct Callbacks {
         std::function<bool(const TokenEvent &)> on_token; ///< false: it is enough, finish; may be empty
         std::function<void(Response &&)> on_done;

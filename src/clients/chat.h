@@ -19,7 +19,7 @@ struct ChatRequest {
     std::optional<double> min_p; ///< not OpenAI's, but vLLM's, SGLang's and llama-server's; so is top_k
     std::optional<int> top_k;
     std::optional<double> repetition_penalty; ///< vLLM's and SGLang's
-    std::optional<std::uint64_t> seed; ///< sent modulo 2^31, since some servers take no more
+    std::optional<std::uint64_t> seed;        ///< sent modulo 2^31, since some servers take no more
     std::vector<std::string> stop;
     int top_logprobs = 0;        ///< ask for so many most probable tokens at each place; 0: none
     std::string json_schema;     ///< the answer is to fit it (response_format); empty: any text

@@ -108,9 +108,8 @@ void Batcher::fill_one_each(const std::vector<std::size_t> & short_ones) {
     for (const std::size_t i : short_ones) {
         const int at = static_cast<int>(i);
         if (previous >= 0 && at != previous + 1) {
-            const bool idle =
-                at > previous && std::none_of(slots_.begin() + previous + 1, slots_.begin() + at,
-                                              [](const auto & slot) { return slot.has_value(); });
+            const bool idle = at > previous && std::none_of(slots_.begin() + previous + 1, slots_.begin() + at,
+                                                            [](const auto & slot) { return slot.has_value(); });
             if (!idle || at - previous - 1 > max_filled_gap || model_.recurrent) {
                 break; // the others come when this run is done
             }

@@ -120,8 +120,8 @@ ChatTemplate::Rendered ChatTemplate::render(std::span<const ChatMessage> message
             return {apply(messages), false};
         }
         std::vector<ChatMessage> merged(messages.begin() + 1, messages.end());
-        const auto user =
-            std::find_if(merged.begin(), merged.end(), [](const ChatMessage & message) { return message.role == "user"; });
+        const auto user = std::find_if(merged.begin(), merged.end(),
+                                       [](const ChatMessage & message) { return message.role == "user"; });
         if (user == merged.end()) {
             throw std::runtime_error("it has no system role, and there is no user's message to put the text before");
         }

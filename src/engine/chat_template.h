@@ -25,9 +25,9 @@ public:
         bool system_merged = false;
     };
 
-    /// Text with the assistant's header last. A template without a system role gets a leading system text before that of
-    /// the first user's message, a blank line between; an empty system message then adds nothing. Throws Error(usage)
-    /// where the template fails on the messages.
+    /// Text with the assistant's header last. A template without a system role gets a leading system text before that
+    /// of the first user's message, a blank line between; an empty system message then adds nothing. Throws
+    /// Error(usage) where the template fails on the messages.
     Rendered render(std::span<const ChatMessage> messages) const;
     /// The same for one question; an engaged but empty `system` is an explicit empty message.
     Rendered render(const std::optional<std::string> & system, const std::string & user) const;

@@ -96,8 +96,8 @@ std::optional<StartPlan> KeptPrefixes::plan(const Request & request,
             }
             if (slots[i]->reading_prompt()) {
                 const Request & other = slots[i]->request();
-                coming = std::max(coming,
-                                  usable_prefix({other.prompt, other.prompt.size(), other.intervention}, request));
+                coming =
+                    std::max(coming, usable_prefix({other.prompt, other.prompt.size(), other.intervention}, request));
             }
         } else if (kept_[i]) {
             const std::size_t length = usable_prefix(kept_[i]->cached, request);

@@ -21,8 +21,8 @@ struct CachedTokens {
 /// What a slot has in its cache.
 CachedTokens cached_tokens(const Slot & slot);
 
-/// How many tokens of the request's prompt need not be decoded where `cached` lies in the cache; the prompt's last token
-/// always must. A response that was steered otherwise than a prompt would be is no prompt of the next turn.
+/// How many tokens of the request's prompt need not be decoded where `cached` lies in the cache; the prompt's last
+/// token always must. A response that was steered otherwise than a prompt would be is no prompt of the next turn.
 std::size_t usable_prefix(const CachedTokens & cached, const Request & request);
 
 /// Where a request begins.

@@ -54,8 +54,8 @@ public:
     void remove(int sequence, int from);
     /// Makes `to` hold the first `length` tokens of `from`; what `to` held is lost.
     void copy_prefix(int from, int to, int length);
-    /// Empties the cache of all but these sequences, the numbers in it included: what is not finite in a free cell would
-    /// still reach whoever reads beside it (0 × NaN).
+    /// Empties the cache of all but these sequences, the numbers in it included: what is not finite in a free cell
+    /// would still reach whoever reads beside it (0 × NaN).
     void scrub(std::span<const int> keep);
 
     double decode_seconds() const { return decode_seconds_; }

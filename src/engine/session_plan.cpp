@@ -36,8 +36,7 @@ std::uint64_t kv_bytes_per_cell(const Model & model, const SchedulerOptions & op
     const auto stated = [&](const char * key) {
         std::array<char, 32> text{};
         const std::string name = model.info().architecture + key;
-        return llama_model_meta_val_str(raw, name.c_str(), text.data(), text.size()) > 0 ? std::atoi(text.data())
-                                                                                         : 0;
+        return llama_model_meta_val_str(raw, name.c_str(), text.data(), text.size()) > 0 ? std::atoi(text.data()) : 0;
     };
     const int usual = model.info().n_embd / std::max(1, llama_model_n_head(raw));
     const int key_width = std::max(usual, stated(".attention.key_length"));
@@ -147,8 +146,8 @@ SessionOptions plan_session(const Model & model, const SchedulerOptions & option
     if (unified) {
         session.n_cells = std::max(least_unified_cells, session.n_cells);
     } else {
-        session.n_sequences = sequences_within(kv_budget_bytes, session.n_sequences, session.n_cells,
-                                               kv_bytes_per_cell(model, options));
+        session.n_sequences =
+            sequences_within(kv_budget_bytes, session.n_sequences, session.n_cells, kv_bytes_per_cell(model, options));
     }
     set_batch_limits(session, model);
     return session;

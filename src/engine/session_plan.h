@@ -21,13 +21,13 @@ void check_options(const Model & model, const SchedulerOptions & options);
 /// Throws Error(internal) that names the request by `index` for what its maker should have seen to.
 void check_request(const Model & model, const Request & request, std::size_t index);
 
-/// The context for a list of requests of which the longest needs `longest` cells: as many sequences as are asked for and
-/// fit the memory that a cache may take.
+/// The context for a list of requests of which the longest needs `longest` cells: as many sequences as are asked for
+/// and fit the memory that a cache may take.
 SessionOptions plan_session(const Model & model, const SchedulerOptions & options, std::size_t longest,
                             std::size_t n_requests, bool unified);
 
-/// The context for requests that are not known yet: as long a context as fits beside `parallel` sequences, where none is
-/// asked for.
+/// The context for requests that are not known yet: as long a context as fits beside `parallel` sequences, where none
+/// is asked for.
 SessionOptions plan_live_session(const Model & model, const SchedulerOptions & options);
 
 } // namespace valuelens

@@ -134,11 +134,12 @@ void Slot::add_logprobs(Token token, std::span<const float> logits) {
     std::vector<Token> order(logits.size());
     std::iota(order.begin(), order.end(), 0);
     const auto n = std::min(order.size(), static_cast<std::size_t>(request_->top_logprobs));
-    std::partial_sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(n), order.end(), [&](Token a, Token b) {
-        const float x = logits[static_cast<std::size_t>(a)];
-        const float y = logits[static_cast<std::size_t>(b)];
-        return x != y ? x > y : a < b;
-    });
+    std::partial_sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(n), order.end(),
+                      [&](Token a, Token b) {
+                          const float x = logits[static_cast<std::size_t>(a)];
+                          const float y = logits[static_cast<std::size_t>(b)];
+                          return x != y ? x > y : a < b;
+                      });
     std::vector<TokenLogprob> & top = response_.top_logprobs.emplace_back();
     for (std::size_t i = 0; i < n; ++i) {
         top.push_back({order[i], static_cast<float>(logits[static_cast<std::size_t>(order[i])] - norm)});

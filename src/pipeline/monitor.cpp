@@ -135,12 +135,11 @@ private:
             return;
         }
         result_.n_rewritten += requests.size();
-        add(result_.stats, scheduler.run(
-                               requests,
-                               [&](std::size_t index, Response && response) {
-                                   flagged[index]->response = std::move(response);
-                               },
-                               progress, stop));
+        add(result_.stats,
+            scheduler.run(
+                requests,
+                [&](std::size_t index, Response && response) { flagged[index]->response = std::move(response); },
+                progress, stop));
     }
 
     const MonitorOptions & options_;

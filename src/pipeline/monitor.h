@@ -38,11 +38,11 @@ struct MonitorResult {
     Watch watch;
     std::optional<WatchThresholds> thresholds; ///< those read, or those learned
     std::size_t n_responses = 0;
-    std::size_t n_empty = 0;            ///< answers without tokens: nothing was read of them
-    std::size_t n_flagged = 0;          ///< by the mean over the whole response, as it stands in the end
-    std::size_t n_rewritten = 0;        ///< drafts flagged by their first tokens and written anew
-    std::vector<double> mean;           ///< [directions], over the responses
-    std::vector<std::string> too_long;  ///< ids
+    std::size_t n_empty = 0;           ///< answers without tokens: nothing was read of them
+    std::size_t n_flagged = 0;         ///< by the mean over the whole response, as it stands in the end
+    std::size_t n_rewritten = 0;       ///< drafts flagged by their first tokens and written anew
+    std::vector<double> mean;          ///< [directions], over the responses
+    std::vector<std::string> too_long; ///< ids
     SchedulerStats stats;
 };
 

@@ -99,8 +99,9 @@ Watch load_watch(const WatchOptions & options, const ModelInfo & model, Progress
         ++projector->n_directions;
     }
     if (watch.names.empty()) {
-        fail(ErrorKind::bad_input, "{}: has no direction that is defined at blocks {}-{}; choose others with "
-                                   "--watch-layers",
+        fail(ErrorKind::bad_input,
+             "{}: has no direction that is defined at blocks {}-{}; choose others with "
+             "--watch-layers",
              options.file.string(), layers.first, layers.last);
     }
     watch.projector = std::move(projector);
@@ -206,10 +207,8 @@ void write_thresholds(const std::filesystem::path & path, const WatchThresholds 
                                    {"tool_version", VALUELENS_VERSION}};
     for (std::size_t i = 0; i < thresholds.names.size(); ++i) {
         const WatchThresholds::Limits & limits = thresholds.limits[i];
-        json["directions"].push_back({{"name", thresholds.names[i]},
-                                      {"prompt", limits.prompt},
-                                      {"early", limits.early},
-                                      {"mean", limits.mean}});
+        json["directions"].push_back(
+            {{"name", thresholds.names[i]}, {"prompt", limits.prompt}, {"early", limits.early}, {"mean", limits.mean}});
     }
     write_file(path, json.dump(2) + "\n");
 }
@@ -276,8 +275,8 @@ nlohmann::ordered_json watch_json(const Watch & watch, const WatchThresholds * t
         nlohmann::ordered_json & direction = json["directions"][watch.names[d]];
         direction["prompt"] =
             reading.prompt.empty() ? nlohmann::ordered_json(nullptr) : nlohmann::ordered_json(reading.prompt[d]);
-        direction["mean"] = std::isfinite(reading.mean[d]) ? nlohmann::ordered_json(reading.mean[d])
-                                                           : nlohmann::ordered_json(nullptr);
+        direction["mean"] =
+            std::isfinite(reading.mean[d]) ? nlohmann::ordered_json(reading.mean[d]) : nlohmann::ordered_json(nullptr);
         if (thresholds != nullptr) {
             direction["threshold"] = thresholds->limits[d].mean;
             direction["exceeds"] = static_cast<bool>(exceeds[d]);

@@ -43,10 +43,10 @@ Intervention load_ablation(const std::filesystem::path & file, std::span<const s
 
 /// The projections of one response.
 struct WatchReading {
-    std::vector<float> prompt;  ///< [directions], at the prompt's last token; may be empty
-    std::vector<float> tokens;  ///< [response tokens, directions]
-    std::vector<double> early;  ///< [directions], mean over the first `window` tokens
-    std::vector<double> mean;   ///< [directions], over all; NaN without tokens
+    std::vector<float> prompt; ///< [directions], at the prompt's last token; may be empty
+    std::vector<float> tokens; ///< [response tokens, directions]
+    std::vector<double> early; ///< [directions], mean over the first `window` tokens
+    std::vector<double> mean;  ///< [directions], over all; NaN without tokens
     std::size_t n_tokens = 0;
 };
 
@@ -71,8 +71,8 @@ struct WatchThresholds {
 };
 
 /// The quantile of each number over the responses (the smallest number that at least that share of them does not
-/// exceed). Responses without tokens are left out. Throws Error(bad_input) where no response is left, Error(usage) for a
-/// guard that is not watched.
+/// exceed). Responses without tokens are left out. Throws Error(bad_input) where no response is left, Error(usage) for
+/// a guard that is not watched.
 WatchThresholds learn_thresholds(const Watch & watch, std::span<const WatchReading> readings, double quantile,
                                  std::size_t window, std::vector<std::string> guard, const ModelInfo & model);
 

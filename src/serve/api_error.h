@@ -52,8 +52,8 @@ template <typename... Args>
     throw ApiError(400, fmt::format(format, std::forward<Args>(args)...), param);
 }
 
-/// What an error of the library is to a client. `steered`: the request changed the model, so that a failure of the model
-/// is likely its own doing.
+/// What an error of the library is to a client. `steered`: the request changed the model, so that a failure of the
+/// model is likely its own doing.
 ApiError to_api_error(const Error & error, bool steered);
 
 } // namespace valuelens

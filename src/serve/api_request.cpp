@@ -128,7 +128,8 @@ std::vector<std::string> read_stops(const json * stop) {
     }
     if (stop->is_string()) {
         stops.push_back(stop->get<std::string>());
-    } else if (stop->is_array() && std::all_of(stop->begin(), stop->end(), [](const json & s) { return s.is_string(); })) {
+    } else if (stop->is_array() &&
+               std::all_of(stop->begin(), stop->end(), [](const json & s) { return s.is_string(); })) {
         stops = stop->get<std::vector<std::string>>();
     } else {
         refuse("stop", "stop must be a string or a list of strings");
@@ -146,8 +147,8 @@ void read_sampling(Fields & fields, std::uint64_t fresh_seed, Sampling & samplin
     sampling.top_p = static_cast<float>(fields.number("top_p", 0, 1).value_or(1.0));
     sampling.top_k = static_cast<int>(fields.integer("top_k", -1, 1'000'000).value_or(0));
     sampling.min_p = static_cast<float>(fields.number("min_p", 0, 1).value_or(0.0));
-    const auto seed = fields.integer("seed", std::numeric_limits<std::int64_t>::min(),
-                                     std::numeric_limits<std::int64_t>::max());
+    const auto seed =
+        fields.integer("seed", std::numeric_limits<std::int64_t>::min(), std::numeric_limits<std::int64_t>::max());
     sampling.seed = seed ? static_cast<std::uint64_t>(*seed) : fresh_seed;
 }
 
@@ -199,13 +200,14 @@ void read_max_tokens(Fields & fields, const ApiLimits & limits, ApiRequest & req
     }
     const std::string param = request.endpoint == Endpoint::chat ? "messages" : "prompt";
     if (longest + static_cast<std::size_t>(wanted.value_or(1)) > limits.context) {
-        throw ApiError(400,
-                       fmt::format("the prompt has {} tokens; with {} of the response it does not fit the context of {}",
-                                   longest, wanted.value_or(1), limits.context),
-                       param, "context_length_exceeded");
+        throw ApiError(
+            400,
+            fmt::format("the prompt has {} tokens; with {} of the response it does not fit the context of {}", longest,
+                        wanted.value_or(1), limits.context),
+            param, "context_length_exceeded");
     }
-    request.max_tokens = static_cast<int>(
-        wanted.value_or(std::min<std::int64_t>(limits.max_tokens, static_cast<std::int64_t>(limits.context - longest))));
+    request.max_tokens = static_cast<int>(wanted.value_or(
+        std::min<std::int64_t>(limits.max_tokens, static_cast<std::int64_t>(limits.context - longest))));
 }
 
 /// What OpenAI's API knows and this server does not offer: refused where it would change the result.
@@ -225,7 +227,8 @@ void refuse_others(Fields & fields, Endpoint endpoint) {
         fields.only_neutral("reasoning_effort");
         fields.only_neutral("verbosity");
         fields.only_neutral("web_search_options");
-        fields.ignore({"tool_choice", "function_call", "parallel_tool_calls"}); // without tools there is nothing to choose
+        fields.ignore(
+            {"tool_choice", "function_call", "parallel_tool_calls"}); // without tools there is nothing to choose
     } else {
         fields.only_neutral("echo");
         fields.only_neutral("suffix");

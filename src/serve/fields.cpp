@@ -36,11 +36,11 @@ std::optional<std::int64_t> Fields::integer(const char * name, std::int64_t leas
     if (value == nullptr) {
         return std::nullopt;
     }
-    const bool fits = value->is_number_unsigned()  ? value->get<std::uint64_t>() <= INT64_MAX
-                      : value->is_number_integer() ? true
-                                                   : value->is_number_float() &&
-                                                         std::trunc(value->get<double>()) == value->get<double>() &&
-                                                         std::abs(value->get<double>()) < 0x1p53;
+    const bool fits = value->is_number_unsigned() ? value->get<std::uint64_t>() <= INT64_MAX
+                      : value->is_number_integer()
+                          ? true
+                          : value->is_number_float() && std::trunc(value->get<double>()) == value->get<double>() &&
+                                std::abs(value->get<double>()) < 0x1p53;
     if (!fits) {
         refuse(path(name), "{} must be a whole number", path(name));
     }

@@ -11,9 +11,9 @@
 
 namespace valuelens {
 
-/// The fields of a JSON object of a request. Each is asked for by name; what nobody asked for is an error, since a field
-/// that is silently ignored makes another result than its sender believes. A null counts as absent. All problems are
-/// ApiErrors of status 400 that name the field.
+/// The fields of a JSON object of a request. Each is asked for by name; what nobody asked for is an error, since a
+/// field that is silently ignored makes another result than its sender believes. A null counts as absent. All problems
+/// are ApiErrors of status 400 that name the field.
 class Fields {
 public:
     /// `where` stands before the names ("steering.vectors[0]"); empty for the body. `object` outlives this.

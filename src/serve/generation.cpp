@@ -23,7 +23,7 @@ struct Choice {
     TextStream stream;
     std::vector<TokenInfo> tokens;
     std::size_t tokens_given = 0;
-    bool held = false;    ///< nothing is given out before it is known whether the draft stands
+    bool held = false;     ///< nothing is given out before it is known whether the draft stands
     bool rejected = false; ///< the draft is to be written anew
     std::optional<WatchReading> draft;
     bool defended = false;
@@ -37,16 +37,12 @@ struct Generation::State : std::enable_shared_from_this<State> {
 
     void start(std::size_t c) {
         auto self = shared_from_this();
-        const LiveScheduler::Ticket ticket =
-            tools.scheduler.submit(choices[c].request, {
-                                                           [self, c](const TokenEvent & event) {
-                                                               return self->on_token(c, event);
-                                                           },
-                                                           [self, c](Response && response) {
-                                                               self->on_done(c, response);
-                                                           },
-                                                           [self](const Error & error) { self->on_error(error); },
-                                                       });
+        const LiveScheduler::Ticket ticket = tools.scheduler.submit(
+            choices[c].request, {
+                                    [self, c](const TokenEvent & event) { return self->on_token(c, event); },
+                                    [self, c](Response && response) { self->on_done(c, response); },
+                                    [self](const Error & error) { self->on_error(error); },
+                                });
         const std::lock_guard lock(mutex);
         tickets[c] = ticket;
         if (cancelled) {
@@ -63,7 +59,8 @@ struct Generation::State : std::enable_shared_from_this<State> {
         const std::string bytes = tools.model.token_bytes(event.token);
         const bool go_on = choice.stream.add(bytes);
         if (logprobs) {
-            TokenInfo info{bytes, static_cast<double>(event.logprob), {}, choice.stream.token_begin(choice.tokens.size())};
+            TokenInfo info{
+                bytes, static_cast<double>(event.logprob), {}, choice.stream.token_begin(choice.tokens.size())};
             for (const TokenLogprob & other : event.top) {
                 info.top.emplace_back(tools.model.token_bytes(other.token, true), static_cast<double>(other.logprob));
             }
@@ -89,14 +86,13 @@ struct Generation::State : std::enable_shared_from_this<State> {
         }
         choice.stream.end();
         ChoiceEnd end;
-        end.finish_reason =
-            response.finish == FinishReason::length && !choice.stream.stopped() ? "length" : "stop";
+        end.finish_reason = response.finish == FinishReason::length && !choice.stream.stopped() ? "length" : "stop";
         end.thinking = tools.model.detokenize(response.thinking);
         end.defended = choice.defended;
         end.draft = std::move(choice.draft);
         if (tools.guard != nullptr) {
-            end.watched = read_watch(watched(), tools.guard->window(), response.prompt_projection,
-                                     response.projections);
+            end.watched =
+                read_watch(watched(), tools.guard->window(), response.prompt_projection, response.projections);
         }
         {
             const std::lock_guard lock(mutex);

@@ -88,7 +88,8 @@ std::string Metrics::text(const LiveStats & live, std::size_t sequences, const s
     out.sample(fmt::format("valuelens_info{{version=\"{}\",model=\"{}\"}}", VALUELENS_VERSION, label_text(model)), 1);
     out.family("valuelens_http_requests_total", "counter", "Requests answered, by path and status.");
     for (const auto & [key, count] : requests_) {
-        out.sample(fmt::format("valuelens_http_requests_total{{path=\"{}\",status=\"{}\"}}", key.first, key.second), count);
+        out.sample(fmt::format("valuelens_http_requests_total{{path=\"{}\",status=\"{}\"}}", key.first, key.second),
+                   count);
     }
     out.one("valuelens_responses_running", "gauge", "Responses being written.", live.running);
     out.one("valuelens_responses_waiting", "gauge", "Responses that wait for a sequence slot.", live.waiting);

@@ -26,15 +26,22 @@ using HttpResponse = httplib::Response;
 
 constexpr const char * json_type = "application/json";
 constexpr auto look_for_client_every = 250ms;
-constexpr auto ping_every = 10s; // so that proxies and clients see that a stream lives
+constexpr auto ping_every = 10s;          // so that proxies and clients see that a stream lives
 constexpr std::size_t spare_threads = 64; // for short requests and idle connections beside the answers being written
-constexpr const char * page_policy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
-                                     "img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+constexpr const char * page_policy =
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+    "img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// The page and what says whether the server lives: no secrets, and a browser cannot send a key for them.
 const std::set<std::string> open_paths = {"/", "/page.js", "/page.css", "/health"};
-const std::set<std::string> counted_paths = {"/",           "/page.js",   "/page.css",           "/health",
-                                             "/metrics",    "/v1/models", "/v1/chat/completions", "/v1/completions",
+const std::set<std::string> counted_paths = {"/",
+                                             "/page.js",
+                                             "/page.css",
+                                             "/health",
+                                             "/metrics",
+                                             "/v1/models",
+                                             "/v1/chat/completions",
+                                             "/v1/completions",
                                              "/v1/steering"};
 
 bool is_loopback(const std::string & host) {
@@ -94,7 +101,7 @@ struct Server::Impl {
             const int yes = 1;
             ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
         });
-        port = options.port == 0 ? http.bind_to_any_port(options.host)
+        port = options.port == 0                               ? http.bind_to_any_port(options.host)
                : http.bind_to_port(options.host, options.port) ? options.port
                                                                : -1;
         if (port < 0) {
@@ -126,7 +133,8 @@ struct Server::Impl {
     void add_checks() {
         http.set_error_handler([this](const HttpRequest & request, HttpResponse & response) {
             if (response.body.empty()) {
-                answer_with(response, ApiError(response.status, plain_problem(request, response.status, options.max_body)));
+                answer_with(response,
+                            ApiError(response.status, plain_problem(request, response.status, options.max_body)));
             }
         });
         http.set_logger([this](const HttpRequest & request, const HttpResponse & response) {
@@ -192,8 +200,8 @@ struct Server::Impl {
         page("/page.css", "serve/page.css", "text/css; charset=utf-8");
         http.Get("/health", guarded([this](const HttpRequest &, HttpResponse & response) {
                      response.status = service->is_draining() ? 503 : 200;
-                     response.set_content(service->is_draining() ? R"({"status":"shutting down"})" : R"({"status":"ok"})",
-                                          json_type);
+                     response.set_content(
+                         service->is_draining() ? R"({"status":"shutting down"})" : R"({"status":"ok"})", json_type);
                  }));
         http.Get("/metrics", guarded([this](const HttpRequest &, HttpResponse & response) {
                      response.set_content(service->metrics_text(), "text/plain; version=0.0.4; charset=utf-8");
@@ -207,8 +215,8 @@ struct Server::Impl {
         http.Get("/v1/steering", guarded([this](const HttpRequest &, HttpResponse & response) {
                      response.set_content(service->steering(), json_type);
                  }));
-        for (const auto & [path, endpoint] : {std::pair("/v1/chat/completions", Endpoint::chat),
-                                              std::pair("/v1/completions", Endpoint::completions)}) {
+        for (const auto & [path, endpoint] :
+             {std::pair("/v1/chat/completions", Endpoint::chat), std::pair("/v1/completions", Endpoint::completions)}) {
             http.Post(path, guarded([this, endpoint = endpoint](const HttpRequest & request, HttpResponse & response) {
                           answer(endpoint, request, response);
                       }));
@@ -322,12 +330,11 @@ ServeResult Server::run(std::stop_token stop) {
         impl.http.stop();
     });
     impl.progress.message(
-        LogLevel::info,
-        fmt::format("serving {} at http://{}:{} ({} requests at once, {} tokens each); Ctrl-C ends it",
-                    impl.service->model_id(), impl.options.host.find(':') == std::string::npos
-                                                  ? impl.options.host
-                                                  : "[" + impl.options.host + "]",
-                    impl.port, impl.service->sequences(), impl.service->context_size()));
+        LogLevel::info, fmt::format("serving {} at http://{}:{} ({} requests at once, {} tokens each); Ctrl-C ends it",
+                                    impl.service->model_id(),
+                                    impl.options.host.find(':') == std::string::npos ? impl.options.host
+                                                                                     : "[" + impl.options.host + "]",
+                                    impl.port, impl.service->sequences(), impl.service->context_size()));
     const bool clean = impl.http.listen_after_bind();
     {
         const std::lock_guard lock(mutex);

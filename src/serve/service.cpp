@@ -111,9 +111,10 @@ Service::Service(const ServeOptions & options, std::shared_ptr<Model> model, Pro
 void Service::refuse_for_lack_of_room() const {
     const double each = metrics_.mean_request_seconds();
     const double wait = each * static_cast<double>(gate_.inside()) / static_cast<double>(sequences());
-    ApiError error(429, fmt::format("{} responses are being written or wait, which is all that this server takes; try "
-                                    "again later",
-                                    gate_.inside()),
+    ApiError error(429,
+                   fmt::format("{} responses are being written or wait, which is all that this server takes; try "
+                               "again later",
+                               gate_.inside()),
                    {}, "queue_full");
     error.retry_after = static_cast<int>(std::clamp(std::ceil(wait), 1.0, 60.0));
     throw error;
@@ -130,16 +131,14 @@ std::unique_ptr<Answer> Service::begin(Endpoint endpoint, std::string_view body)
     const std::uint64_t number = requests_++;
     bool steered = false;
     try {
-        ApiRequest request =
-            read_api_request(body, endpoint, *model_, model_id_, limits_, guard_.has_value(),
-                             derive_seed(seed_, fmt::format("request/{}", number)), desk_);
+        ApiRequest request = read_api_request(body, endpoint, *model_, model_id_, limits_, guard_.has_value(),
+                                              derive_seed(seed_, fmt::format("request/{}", number)), desk_);
         steered = request.steered;
         std::optional<Gate::Pass> pass = gate_.enter(request.choices());
         if (!pass) {
             refuse_for_lack_of_room();
         }
-        auto answer = std::unique_ptr<Answer>(
-            new Answer{std::move(*pass), std::move(request), now, nullptr, nullptr});
+        auto answer = std::unique_ptr<Answer>(new Answer{std::move(*pass), std::move(request), now, nullptr, nullptr});
         const Guard * guard = guard_ ? &*guard_ : nullptr;
         const std::string id = fmt::format("{}-{:016x}", endpoint == Endpoint::chat ? "chatcmpl" : "cmpl",
                                            derive_seed(seed_, fmt::format("id/{}", number)));
@@ -160,10 +159,9 @@ std::optional<ChoiceDelta> Service::next(Answer & answer, std::chrono::milliseco
     try {
         std::optional<ChoiceDelta> delta = answer.generation->next(patience);
         if (delta && delta->end && guard_) {
-            const bool flagged =
-                guard_->thresholds &&
-                is_flagged(*guard_->thresholds,
-                           exceeding(*guard_->thresholds, *delta->end->watched, /* early = */ false));
+            const bool flagged = guard_->thresholds &&
+                                 is_flagged(*guard_->thresholds,
+                                            exceeding(*guard_->thresholds, *delta->end->watched, /* early = */ false));
             metrics_.count_response(flagged, delta->end->draft.has_value());
         }
         return delta;
@@ -231,12 +229,13 @@ std::string Service::steering() const {
     json["monitor"] = nullptr;
     if (guard_) {
         static constexpr const char * names[] = {"off", "flagged", "all"};
-        json["monitor"] = {{"directions", guard_->watch.names},
-                           {"layers", guard_->watch.layers},
-                           {"thresholds", guard_->thresholds.has_value()},
-                           {"guard", guard_->thresholds ? ordered_json(guard_->thresholds->guard) : ordered_json(nullptr)},
-                           {"window", guard_->thresholds ? ordered_json(guard_->window()) : ordered_json(nullptr)},
-                           {"defend", names[static_cast<int>(guard_->defend)]}};
+        json["monitor"] = {
+            {"directions", guard_->watch.names},
+            {"layers", guard_->watch.layers},
+            {"thresholds", guard_->thresholds.has_value()},
+            {"guard", guard_->thresholds ? ordered_json(guard_->thresholds->guard) : ordered_json(nullptr)},
+            {"window", guard_->thresholds ? ordered_json(guard_->window()) : ordered_json(nullptr)},
+            {"defend", names[static_cast<int>(guard_->defend)]}};
     }
     return json_text(json);
 }

@@ -37,7 +37,8 @@ struct Source {
 };
 
 /// The folder of directions and neurons that requests may use. Clients name files of its listing; a client's words are
-/// never made into a path, so none leads out of the folder. Symlinks that point out of it are not followed. Thread-safe.
+/// never made into a path, so none leads out of the folder. Symlinks that point out of it are not followed.
+/// Thread-safe.
 class Sources {
 public:
     /// An empty `root`: there are none. Throws Error(bad_input) where the folder is not there.

@@ -35,9 +35,9 @@ std::size_t bytes_of(const Intervention & intervention) {
 }
 
 bool is_index(const json & value, int end) {
-    return value.is_number_unsigned() ? value.get<std::uint64_t>() < static_cast<std::uint64_t>(end)
-                                      : value.is_number_integer() && value.get<std::int64_t>() >= 0 &&
-                                            value.get<std::int64_t>() < end;
+    return value.is_number_unsigned()
+               ? value.get<std::uint64_t>() < static_cast<std::uint64_t>(end)
+               : value.is_number_integer() && value.get<std::int64_t>() >= 0 && value.get<std::int64_t>() < end;
 }
 
 /// Layers as 12, "8-14" or [8, 9, 14].
@@ -102,9 +102,7 @@ std::vector<LayerDirection> read_vector(const json & value, const std::string & 
     const std::string mode = fields.word("mode", {"add", "ablate", "clamp"}).value_or("add");
     spec.mode = mode == "add" ? SteerMode::add : mode == "ablate" ? SteerMode::ablate : SteerMode::clamp;
     const std::string tokens = fields.word("tokens", {"all", "response", "prompt"}).value_or("all");
-    spec.tokens = tokens == "all"        ? TokenScope::all
-                  : tokens == "response" ? TokenScope::response
-                                         : TokenScope::prompt;
+    spec.tokens = tokens == "all" ? TokenScope::all : tokens == "response" ? TokenScope::response : TokenScope::prompt;
     spec.resid_unit = fields.word("unit", {"raw", "resid"}).value_or("raw") == "resid";
     spec.location = fields.word("location", {"layer_output", "layer_input"}).value_or("layer_output") == "layer_input"
                         ? RowLocation::layer_input
@@ -118,9 +116,8 @@ std::vector<LayerDirection> read_vector(const json & value, const std::string & 
         spec.layers = layers->range;
     }
     std::vector<LayerDirection> directions = load_directions(spec, model);
-    std::erase_if(directions, [&](const LayerDirection & direction) {
-        return layers && !layers->contains(direction.layer);
-    });
+    std::erase_if(directions,
+                  [&](const LayerDirection & direction) { return layers && !layers->contains(direction.layer); });
     return directions;
 }
 
@@ -239,7 +236,8 @@ std::shared_ptr<const Intervention> SteeringDesk::with(const std::shared_ptr<con
 
 std::shared_ptr<const Intervention> SteeringDesk::look_up(const std::string & key) {
     const std::lock_guard lock(mutex_);
-    const auto found = std::find_if(recent_.begin(), recent_.end(), [&](const Entry & entry) { return entry.key == key; });
+    const auto found =
+        std::find_if(recent_.begin(), recent_.end(), [&](const Entry & entry) { return entry.key == key; });
     if (found == recent_.end()) {
         return nullptr;
     }
@@ -271,7 +269,10 @@ std::string SteeringDesk::file_stamps(const json & steering) const {
                 return {};
             }
             for (const auto & [name, value] : entry.items()) {
-                const bool flat = !value.is_structured() || (value.is_array() && std::none_of(value.begin(), value.end(), [](const json & item) { return item.is_structured(); }));
+                const bool flat = !value.is_structured() ||
+                                  (value.is_array() && std::none_of(value.begin(), value.end(), [](const json & item) {
+                                       return item.is_structured();
+                                   }));
                 if (!flat) {
                     return {};
                 }

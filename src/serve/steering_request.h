@@ -15,8 +15,8 @@
 
 namespace valuelens {
 
-/// Turns the field `steering` of requests into interventions. Equal requests get the same object, as long as it is among
-/// the last ones used: then they may share the prefixes of their prompts. Thread-safe.
+/// Turns the field `steering` of requests into interventions. Equal requests get the same object, as long as it is
+/// among the last ones used: then they may share the prefixes of their prompts. Thread-safe.
 class SteeringDesk {
 public:
     SteeringDesk(const Sources & sources, ModelInfo model) : sources_(sources), model_(std::move(model)) {}

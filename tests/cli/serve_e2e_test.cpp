@@ -34,8 +34,8 @@ protected:
     }
 
     void start(const std::vector<std::string> & more) {
-        std::vector<std::string> arguments = {"serve",     "-m", model, "--port", "0", "--sources",
-                                              (folder / "sources").string()};
+        std::vector<std::string> arguments = {
+            "serve", "-m", model, "--port", "0", "--sources", (folder / "sources").string()};
         arguments.insert(arguments.end(), more.begin(), more.end());
         server = std::make_unique<Program>(arguments);
         ASSERT_TRUE(server->wait_for_error_output("Ctrl-C ends it")) << server->error_output();
@@ -55,7 +55,8 @@ protected:
     /// Runs a script with Python; its output, or nothing where it failed.
     std::string python(const std::string & script, const std::vector<std::string> & arguments,
                        const std::string & environment = "") {
-        std::string command = environment + " python3 '" + std::string(VALUELENS_SOURCE_DIR) + "/tests/cli/clients/" + script + "'";
+        std::string command =
+            environment + " python3 '" + std::string(VALUELENS_SOURCE_DIR) + "/tests/cli/clients/" + script + "'";
         for (const std::string & argument : arguments) {
             command += " '" + argument + "'";
         }
@@ -78,7 +79,8 @@ std::string openai_client() {
         std::printf("installing %s into %s\n", client_version, home.c_str());
         std::fflush(stdout);
         const std::string install = "python3 -m pip install --quiet --disable-pip-version-check --no-warn-conflicts "
-                                    "--target '" + home.string() + "' '" + client_version + "' && touch '" +
+                                    "--target '" +
+                                    home.string() + "' '" + client_version + "' && touch '" +
                                     (home / "complete").string() + "'";
         if (std::system(install.c_str()) != 0) {
             return {};
@@ -90,7 +92,8 @@ std::string openai_client() {
 TEST_F(ServeProgram, OpenAisOwnClientDrivesIt) {
     const std::string home = openai_client();
     if (home.empty()) {
-        GTEST_SKIP() << "*** NOT TESTED: pip cannot install " << client_version << ", so the official client did not drive the server ***";
+        GTEST_SKIP() << "*** NOT TESTED: pip cannot install " << client_version
+                     << ", so the official client did not drive the server ***";
     }
     ::setenv("VALUELENS_API_KEY", "an-e2e-secret", 1);
     start({"--parallel", "4", "--ctx-size", "512", "-v"});
@@ -141,7 +144,8 @@ TEST_F(ServeProgram, WrongOptionsAreSaidBeforeTheModelIsLoaded) {
     refused(2, "needs --thresholds FILE",
             {"--monitor", (folder / "sources/axes.safetensors").string(), "--defend", "flagged"});
     refused(2, "--api-key) is empty", {"--api-key", ""});
-    refused(2, "--watch-layers x", {"--monitor", (folder / "sources/axes.safetensors").string(), "--watch-layers", "x"});
+    refused(2, "--watch-layers x",
+            {"--monitor", (folder / "sources/axes.safetensors").string(), "--watch-layers", "x"});
     start({"--parallel", "1", "--ctx-size", "256"});
     refused(5, "cannot be bound", {"--port", port});
 }

@@ -21,13 +21,12 @@ public:
     Pending(LiveScheduler & scheduler, Request request, std::function<bool(const TokenEvent &)> on_token = {}) {
         auto promise = std::make_shared<std::promise<Response>>();
         result_ = promise->get_future();
-        ticket = scheduler.submit(std::move(request), {std::move(on_token),
-                                                       [promise](Response && response) {
-                                                           promise->set_value(std::move(response));
-                                                       },
-                                                       [promise](const Error & error) {
-                                                           promise->set_exception(std::make_exception_ptr(error));
-                                                       }});
+        ticket = scheduler.submit(std::move(request),
+                                  {std::move(on_token),
+                                   [promise](Response && response) { promise->set_value(std::move(response)); },
+                                   [promise](const Error & error) {
+                                       promise->set_exception(std::make_exception_ptr(error));
+                                   }});
     }
     Response get() { return result_.get(); }
 
@@ -254,9 +253,9 @@ TEST_F(LiveSchedulerModel, ProjectionsAreThoseOfTheCapturedStream) {
             double expected = 0;
             for (const Projector::Row & row : projector->rows) {
                 for (std::size_t i = 0; i < width && row.direction == d; ++i) {
-                    expected += static_cast<double>(
-                                    response->resid_post[static_cast<std::size_t>(row.layer) * width + i]) *
-                                row.vector[i];
+                    expected +=
+                        static_cast<double>(response->resid_post[static_cast<std::size_t>(row.layer) * width + i]) *
+                        row.vector[i];
                 }
             }
             double mean = 0;

@@ -56,13 +56,14 @@ TEST(ServerQuestions, DescribeNamesModelKindAndWording) {
 
 TEST(FirstTokenOdds, AddsUpTheSpellingsOfAWord) {
     const std::vector<TokenTextLogprob> tokens = {{"Yes", std::log(0.3)}, {" yes", std::log(0.1)}, {"Y", std::log(0.1)},
-                                              {"No", std::log(0.2)},  {"I", std::log(0.1)},    {"", std::log(0.1)}};
+                                                  {"No", std::log(0.2)},  {"I", std::log(0.1)},    {"", std::log(0.1)}};
     EXPECT_NEAR(*first_token_odds(tokens, "Yes", "No"), std::log(0.5 / 0.2), 1e-12);
     EXPECT_NEAR(*first_token_odds(tokens, "No", "Yes"), std::log(0.2 / 0.5), 1e-12);
 }
 
 TEST(FirstTokenOdds, AWordThatIsNotAmongThemCountsAsTheLeast) {
-    const std::vector<TokenTextLogprob> tokens = {{"Yes", std::log(0.9)}, {"I", std::log(0.05)}, {"The", std::log(0.01)}};
+    const std::vector<TokenTextLogprob> tokens = {
+        {"Yes", std::log(0.9)}, {"I", std::log(0.05)}, {"The", std::log(0.01)}};
     EXPECT_NEAR(*first_token_odds(tokens, "Yes", "No"), std::log(0.9 / 0.01), 1e-12);
 }
 

@@ -66,7 +66,8 @@ TEST_F(MonitorModel, LearnsOnAnswersFlagsAndDefends) {
         flagged += line["monitor"]["flagged"].get<bool>() ? 1 : 0;
         double begin = 0;
         for (int t = 0; t < 4; ++t) {
-            begin += line["monitor"]["directions"]["compliance"]["tokens"][static_cast<std::size_t>(t)].get<double>() / 4;
+            begin +=
+                line["monitor"]["directions"]["compliance"]["tokens"][static_cast<std::size_t>(t)].get<double>() / 4;
         }
         early += begin > again.thresholds->limits[0].early + 1e-6 ? 1 : 0;
     }

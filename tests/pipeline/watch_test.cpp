@@ -13,7 +13,8 @@
 namespace valuelens {
 namespace {
 
-/// Axes of toy_model(): `compliance` and `care/shared` along different unit vectors, `power/shared` undefined at layer 1.
+/// Axes of toy_model(): `compliance` and `care/shared` along different unit vectors, `power/shared` undefined at
+/// layer 1.
 std::filesystem::path write_toy_axes(const std::filesystem::path & path) {
     const float nan = std::numeric_limits<float>::quiet_NaN();
     const std::vector<float> care = {3, 4, 0, 2, 1, 0};
@@ -132,8 +133,9 @@ TEST_F(WatchTest, ThresholdsBelongToTheirDirections) {
     EXPECT_EQ(again.window, 4u);
     EXPECT_DOUBLE_EQ(again.limits[1].mean, 4);
     EXPECT_DOUBLE_EQ(again.limits[1].prompt, 2);
-    expect_error(ErrorKind::bad_input, {"other directions or blocks"},
-                 [&] { read_thresholds(path, load({}, LayerRange{0, 0})); });
+    expect_error(ErrorKind::bad_input, {"other directions or blocks"}, [&] {
+        read_thresholds(path, load({}, LayerRange{0, 0}));
+    });
     write_file(path, "{\"format\": \"something\"}");
     expect_error(ErrorKind::bad_input, {"something"}, [&] { read_thresholds(path, watch); });
     write_file(path, "[1");

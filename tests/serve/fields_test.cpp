@@ -24,7 +24,8 @@ TEST(Fields, GivesValuesAndTakesNullForAbsent) {
 }
 
 TEST(Fields, RefusesByNameWithTheirPlace) {
-    const json object = {{"a", "3"}, {"b", 2.5}, {"c", 1e300}, {"d", 11}, {"e", "green"}, {"n", 18446744073709551615ULL}};
+    const json object = {{"a", "3"}, {"b", 2.5},     {"c", 1e300},
+                         {"d", 11},  {"e", "green"}, {"n", 18446744073709551615ULL}};
     Fields fields(object, "steering.vectors[0]");
     expect_refusal(400, "steering.vectors[0].a must be a whole number", [&] { fields.integer("a", 0, 10); });
     expect_refusal(400, "steering.vectors[0].b must be a whole number", [&] { fields.integer("b", 0, 10); });
@@ -47,7 +48,8 @@ TEST(Fields, WhatNobodyAskedForIsRefused) {
 }
 
 TEST(Fields, KnownButNotOfferedIsTakenWhereItChangesNothing) {
-    const json object = {{"a", 0}, {"b", json::array()}, {"c", false}, {"d", {{"type", "text"}}}, {"e", 0.5}, {"f", ""}};
+    const json object = {{"a", 0}, {"b", json::array()}, {"c", false}, {"d", {{"type", "text"}}}, {"e", 0.5},
+                         {"f", ""}};
     Fields fields(object, "");
     for (const char * name : {"a", "b", "c", "f", "absent"}) {
         fields.only_neutral(name);
@@ -67,7 +69,8 @@ TEST(ApiErrors, AreWhatOpenAisClientsRead) {
     EXPECT_STREQ(ApiError(503, "").type(), "server_error");
     EXPECT_EQ(to_api_error(Error(ErrorKind::bad_input, "x"), false).status(), 400);
     EXPECT_EQ(to_api_error(Error(ErrorKind::model, "x"), false).status(), 500);
-    EXPECT_EQ(to_api_error(Error(ErrorKind::model, "x"), true).status(), 400) << "steered too far is the sender's doing";
+    EXPECT_EQ(to_api_error(Error(ErrorKind::model, "x"), true).status(), 400)
+        << "steered too far is the sender's doing";
 }
 
 } // namespace

@@ -40,7 +40,8 @@ public:
         return client;
     }
 
-    httplib::Result post(const std::string & path, const std::string & body, const httplib::Headers & headers = {}) const {
+    httplib::Result post(const std::string & path, const std::string & body,
+                         const httplib::Headers & headers = {}) const {
         return client().Post(path, headers, body, "application/json");
     }
     httplib::Result chat(const nlohmann::json & body) const { return post("/v1/chat/completions", body.dump()); }

@@ -86,10 +86,8 @@ std::unique_ptr<RunningServer> ServerModel::server;
 TEST_F(ServerModel, AnswersAsTheModelDoesWholeOrStreamed) {
     const std::shared_ptr<Model> model = Model::load(options.model);
     Request request;
-    const std::vector<ChatMessage> messages = {{"system", "Be brief."},
-                                               {"user", "Name a colour."},
-                                               {"assistant", "Blue."},
-                                               {"user", "Another one."}};
+    const std::vector<ChatMessage> messages = {
+        {"system", "Be brief."}, {"user", "Name a colour."}, {"assistant", "Blue."}, {"user", "Another one."}};
     request.prompt = model->render_messages(messages).tokens;
     request.max_tokens = 12;
     request.ignore_eos = true;
@@ -137,8 +135,12 @@ TEST_F(ServerModel, SteeringIsPerRequestWhateverRunsBeside) {
         ask("What matters in life?", 12),
         ask("What matters in life?", 12, steer("care/shared", 30, {{"layers", "8-20"}})),
         ask("What matters in life?", 12, steer("power/shared", 0.4, {{"unit", "resid"}, {"layers", 12}})),
-        ask("What matters in life?", 12, {{"steering", {{"vectors", {{{"source", "axes.safetensors"}, {"key", "compliance"}, {"mode", "ablate"}}}}}}}),
-        ask("What matters in life?", 12, {{"steering", {{"neurons", {{{"source", "neurons.csv"}, {"value", "care"}, {"category", "shared"}, {"scale", 3}}}}}}}),
+        ask("What matters in life?", 12,
+            {{"steering",
+              {{"vectors", {{{"source", "axes.safetensors"}, {"key", "compliance"}, {"mode", "ablate"}}}}}}}),
+        ask("What matters in life?", 12,
+            {{"steering",
+              {{"neurons", {{{"source", "neurons.csv"}, {"value", "care"}, {"category", "shared"}, {"scale", 3}}}}}}}),
     };
     std::vector<std::string> alone;
     for (const json & body : bodies) {
@@ -202,7 +204,9 @@ TEST_F(ServerModel, CompletionsTakeTextsAndTokens) {
 }
 
 TEST_F(ServerModel, WhatIsWrongIsRefusedAndTheServerStaysUp) {
-    const auto chat = [](const std::string & body) { return server->post("/v1/chat/completions", body); };
+    const auto chat = [](const std::string & body) {
+        return server->post("/v1/chat/completions", body);
+    };
     refused(400, "the body is not JSON", chat("{\"messages\": ["));
     refused(400, "the body is not JSON", chat(""));
     refused(400, "not UTF-8", chat("{\"messages\": \"\xFF\"}"));
@@ -219,12 +223,14 @@ TEST_F(ServerModel, WhatIsWrongIsRefusedAndTheServerStaysUp) {
     refused(400, "does not fit the context of 512", server->chat(ask(std::string(4000, 'x') + " y", 300)));
     refused(400, "without --monitor", server->chat(ask("Hi", 2, {{"monitor", {{"per_token", true}}}})));
     refused(400, "n is 99", server->chat(ask("Hi", 2, {{"n", 99}})));
-    refused(400, "only text models", server->chat({{"messages", {{{"role", "user"}, {"content", {{{"type", "image_url"}}}}}}}}));
+    refused(400, "only text models",
+            server->chat({{"messages", {{{"role", "user"}, {"content", {{{"type", "image_url"}}}}}}}}));
     refused(400, "the last message is the assistant's",
             server->chat({{"messages", {{{"role", "assistant"}, {"content", "Hi"}}}}}));
     refused(400, "there is no source \"../outside.safetensors\"",
             server->chat(ask("Hi", 2, steer("care/shared", 1, {{"source", "../outside.safetensors"}}))));
-    refused(400, "there is no source", server->chat(ask("Hi", 2, steer("care/shared", 1, {{"source", "/etc/passwd"}}))));
+    refused(400, "there is no source",
+            server->chat(ask("Hi", 2, steer("care/shared", 1, {{"source", "/etc/passwd"}}))));
     refused(400, "has no tensor", server->chat(ask("Hi", 2, steer("envy/shared", 1))));
     refused(404, "there is no GET /v1/nothing", server->client().Get("/v1/nothing"));
     refused(404, "there is no model", server->client().Get("/v1/models/other"));
@@ -286,8 +292,8 @@ TEST_F(ServerModel, AClientThatGoesAwayFreesItsSlot) {
             EXPECT_FALSE(client.send(request));
         } else {
             client.set_read_timeout(0, 300'000);
-            EXPECT_FALSE(client.Post("/v1/chat/completions", ask("Tell me a very long story.", 400).dump(),
-                                     "application/json"));
+            EXPECT_FALSE(
+                client.Post("/v1/chat/completions", ask("Tell me a very long story.", 400).dump(), "application/json"));
         }
         // With one slot the next answer can only come when that slot is free; the long one would not have ended.
         EXPECT_FALSE(text_of(small.chat(ask("Hi", 2))).empty());
@@ -343,7 +349,8 @@ TEST_F(ServerModel, AsksForItsKey) {
     refused(401, "missing or wrong", keyed.client().Get("/metrics"));
     refused(401, "missing or wrong", keyed.client().Get("/v1/steering"));
     EXPECT_FALSE(
-        text_of(keyed.post("/v1/chat/completions", ask("Hi", 2).dump(), {{"Authorization", "Bearer a-secret"}})).empty());
+        text_of(keyed.post("/v1/chat/completions", ask("Hi", 2).dump(), {{"Authorization", "Bearer a-secret"}}))
+            .empty());
     EXPECT_EQ(keyed.client().Get("/health")->status, 200);
     EXPECT_EQ(keyed.client().Get("/")->status, 200);
 }
@@ -440,7 +447,8 @@ protected:
 
 TEST_F(MonitoredServer, ReportsMeansTokensAndFlags) {
     RunningServer watching(monitored(-1e9, Defend::off));
-    EXPECT_EQ(watching.get("/v1/steering")["monitor"]["directions"], json({"compliance", "care/shared", "power/shared"}));
+    EXPECT_EQ(watching.get("/v1/steering")["monitor"]["directions"],
+              json({"compliance", "care/shared", "power/shared"}));
     const json choice = choice_of(watching.chat(ask("Name a colour.", 6, {{"monitor", {{"per_token", true}}}})));
     const json & compliance = choice["monitor"]["directions"]["compliance"];
     ASSERT_EQ(compliance["tokens"].size(), 6u);
@@ -459,9 +467,9 @@ TEST_F(MonitoredServer, ReportsMeansTokensAndFlags) {
 }
 
 TEST_F(MonitoredServer, FlaggedDraftsAreWrittenAnewAndNothingOfThemIsSent) {
-    const json ablated = {{"steering",
-                           {{"vectors",
-                             json::array({{{"source", "axes.safetensors"}, {"key", "compliance"}, {"mode", "ablate"}}})}}}};
+    const json ablated = {
+        {"steering",
+         {{"vectors", json::array({{{"source", "axes.safetensors"}, {"key", "compliance"}, {"mode", "ablate"}}})}}}};
     const std::string plain = text_of(server->chat(ask("What matters in life?", 12)));
     const std::string defended = text_of(server->chat(ask("What matters in life?", 12, ablated)));
     EXPECT_NE(plain, defended);

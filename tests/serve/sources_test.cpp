@@ -99,16 +99,17 @@ protected:
 };
 
 TEST_F(SteeringDeskTest, ReadsVectorsAndNeurons) {
-    const auto intervention = read({{"vectors",
-                                     {{{"source", "axes.safetensors"}, {"key", "care/shared"}, {"scale", 3}, {"layers", "1-2"}},
-                                      {{"source", "axes.safetensors"},
-                                       {"key", "compliance"},
-                                       {"mode", "ablate"},
-                                       {"layers", json::array({0, 2})},
-                                       {"tokens", "response"}}}},
-                                    {"neurons",
-                                     {{{"source", "neurons.csv"}, {"value", "care"}, {"category", "shared"}, {"scale", 0.5}},
-                                      {{"layer", 2}, {"indices", json::array({4})}}}}});
+    const auto intervention =
+        read({{"vectors",
+               {{{"source", "axes.safetensors"}, {"key", "care/shared"}, {"scale", 3}, {"layers", "1-2"}},
+                {{"source", "axes.safetensors"},
+                 {"key", "compliance"},
+                 {"mode", "ablate"},
+                 {"layers", json::array({0, 2})},
+                 {"tokens", "response"}}}},
+              {"neurons",
+               {{{"source", "neurons.csv"}, {"value", "care"}, {"category", "shared"}, {"scale", 0.5}},
+                {{"layer", 2}, {"indices", json::array({4})}}}}});
     ASSERT_EQ(intervention->directions.size(), 4u);
     EXPECT_EQ(intervention->directions[0].layer, 1);
     EXPECT_EQ(intervention->directions[0].alpha, 3.0f);

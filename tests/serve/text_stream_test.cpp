@@ -30,8 +30,14 @@ TEST(TextStream, GivesOutWhatComes) {
 
 TEST(TextStream, ACharacterThatSpansTokensComesWhole) {
     TextStream stream({});
-    EXPECT_EQ(pieces(stream, {"a\xE2", "\x82", "\xAC" "b", "\xF0\x9F"}),
-              (std::vector<std::string>{"a", "", "\xE2\x82\xAC" "b", "", ""}))
+    EXPECT_EQ(pieces(stream, {"a\xE2", "\x82",
+                              "\xAC"
+                              "b",
+                              "\xF0\x9F"}),
+              (std::vector<std::string>{"a", "",
+                                        "\xE2\x82\xAC"
+                                        "b",
+                                        "", ""}))
         << "the one that is cut off at the end is dropped";
     TextStream broken({});
     for (const std::string & piece : pieces(broken, {"a\xFF", "\x80 b"})) {
@@ -51,7 +57,8 @@ TEST(TextStream, EndsBeforeAStopStringThatSpansTokens) {
 
 TEST(TextStream, WhatOnlyBeganLikeAStopStringIsTextAfterAll) {
     TextStream stream({"\n\nUser:", "END"});
-    EXPECT_EQ(pieces(stream, {"a\n", "\nUs", "e", " E", "N"}), (std::vector<std::string>{"a", "", "", "\n\nUse ", "", "EN"}));
+    EXPECT_EQ(pieces(stream, {"a\n", "\nUs", "e", " E", "N"}),
+              (std::vector<std::string>{"a", "", "", "\n\nUse ", "", "EN"}));
     EXPECT_FALSE(stream.stopped());
 }
 
