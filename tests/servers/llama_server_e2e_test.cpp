@@ -38,17 +38,17 @@ protected:
         }
     }
 
-    /// The small run's texts, with an F32 model and these sections.
-    void write_config(const SmallRun & files, const std::string & name, const std::string & generate,
-                      const std::string & judge, const std::string & more = "") const {
-        files.write(name, fmt::format("seed = 3\n[model]\npath = \"{}\"\nthreads = 1\nparallel = 8\n{}"
-                                      "[concepts]\nfile = \"personas.toml\"\n"
-                                      "[templates]\nfile = \"templates.jsonl\"\n"
-                                      "[queries]\nfile = \"queries.jsonl\"\n"
-                                      "[generate]\nmax_tokens = 6\nslice_size = 9\n{}"
-                                      "[judge]\n{}"
-                                      "[vectors]\nmin_count = 1\nbootstraps = 20\n",
-                                      model, more, generate, judge));
+    /// A run of the small run's texts in this folder, with an F32 model and these sections.
+    std::string begin_run(const SmallRun & files, const std::string & name, const std::string & generate,
+                          const std::string & judge, const std::string & more = "") const {
+        std::filesystem::create_directories(files.folder / name);
+        files.write(name + "/config.toml", fmt::format("seed = 3\n[model]\npath = \"{}\"\nthreads = 1\nparallel = 8\n{}"
+                                                       "[concepts]\nfile = \"../personas.toml\"\n"
+                                                       "[templates]\nfile = \"../templates.jsonl\"\n"
+                                                       "[queries]\nfile = \"../queries.jsonl\"\n"
+                                                       "[generate]\nmax_tokens = 6\nslice_size = 9\n{}[judge]\n{}",
+                                                       model, more, generate, judge));
+        return (files.folder / name).string();
     }
     static std::map<std::string, ResponseRow> responses(const std::filesystem::path & run) {
         const RunDb db(run / "run.sqlite", RunDbMode::read_only);
@@ -64,23 +64,24 @@ TEST_F(LlamaServerTest, ARunGeneratesAndJudgesThere) {
     const LlamaServer server(model, "subject");
     const SmallRun files;
     const std::string there = fmt::format("url = \"{}\"\n", server.url());
-    write_config(files, "local.toml", "", "kind = \"file\"\nfile = \"labels.jsonl\"\n");
-    write_config(files, "served.toml", "source = \"server\"\n" + there, "kind = \"server\"\n" + there);
+    const std::string local = begin_run(files, "local", "", "");
+    const std::string served =
+        begin_run(files, "served", "source = \"server\"\n" + there, "kind = \"server\"\n" + there);
 
-    const ProgramResult local =
-        run_program({"run", (files.folder / "local.toml").string(), "--run", (files.folder / "local").string()});
-    ASSERT_EQ(local.exit_code, 0) << local.err;
-    const ProgramResult served =
-        run_program({"run", (files.folder / "served.toml").string(), "--run", files.run().string(), "--json"});
-    ASSERT_EQ(served.exit_code, 0) << served.err;
-    EXPECT_THAT(served.err, HasSubstr("judge: subject is asked: "));
-    EXPECT_THAT(served.err, HasSubstr("generate: the server is asked: 18 requests"));
-    EXPECT_THAT(served.err, testing::Not(HasSubstr("left out")));
-    EXPECT_THAT(json::parse(served.out)["judge"].get<std::string>(), HasSubstr("asked subject on a server 'Yes'/'No'"));
+    const ProgramResult written_here = run_program({"generate", "--run", local});
+    ASSERT_EQ(written_here.exit_code, 0) << written_here.err;
+    const ProgramResult written_there = run_program({"generate", "--run", served});
+    ASSERT_EQ(written_there.exit_code, 0) << written_there.err;
+    EXPECT_THAT(written_there.err, HasSubstr("generate: the server is asked: 18 requests"));
+    EXPECT_THAT(written_there.err, testing::Not(HasSubstr("left out")));
+    const ProgramResult judged = run_program({"judge", "--run", served, "--json"});
+    ASSERT_EQ(judged.exit_code, 0) << judged.err;
+    EXPECT_THAT(judged.err, HasSubstr("judge: subject is asked: 26 requests")); // 24 pairs, 2 about an empty text
+    EXPECT_THAT(json::parse(judged.out)["judge"].get<std::string>(), HasSubstr("asked subject on a server 'Yes'/'No'"));
 
     // Greedy and in F32, the server writes what the local engine writes, but for a token on the edge.
-    const std::map<std::string, ResponseRow> here = responses(files.folder / "local");
-    const std::map<std::string, ResponseRow> rows = responses(files.run());
+    const std::map<std::string, ResponseRow> here = responses(local);
+    const std::map<std::string, ResponseRow> rows = responses(served);
     ASSERT_EQ(rows.size(), 18u);
     std::size_t same = 0;
     for (const auto & [id, row] : rows) {
@@ -97,8 +98,8 @@ TEST_F(LlamaServerTest, ARunGeneratesAndJudgesThere) {
         return ActivationReader(
             {run / "activations" / "shard-00000.safetensors", run / "activations" / "shard-00001.safetensors"});
     };
-    const ActivationReader written = activations(files.folder / "local");
-    const ActivationReader read = activations(files.run());
+    const ActivationReader written = activations(local);
+    const ActivationReader read = activations(served);
     std::vector<float> row(read.shape().n_layer * read.shape().n_embd);
     std::vector<float> local_row(row.size());
     std::size_t compared = 0;
@@ -119,24 +120,22 @@ TEST_F(LlamaServerTest, ARunGeneratesAndJudgesThere) {
     }
     EXPECT_GE(compared, 12u);
 
-    const RunDb db(files.run() / "run.sqlite", RunDbMode::read_only);
+    const RunDb db(std::filesystem::path(served) / "run.sqlite", RunDbMode::read_only);
     EXPECT_EQ(db.counts().no_opinion, 0u);
     EXPECT_EQ(db.labels().size(), 6u * 4);
-    EXPECT_TRUE(std::filesystem::exists(files.run() / "vectors.safetensors"));
 }
 
 TEST_F(LlamaServerTest, AnotherChatTemplateIsFoundByTheNumberOfTokens) {
     const LlamaServer server(model, "subject");
     const SmallRun files;
-    write_config(files, "served.toml", fmt::format("source = \"server\"\nurl = \"{}\"\n", server.url()),
-                 "kind = \"file\"\nfile = \"labels.jsonl\"\n",
-                 "chat_template = \"{% for m in messages %}{{ m.role }}: {{ m.content }}\\n{% endfor %}assistant:\"\n");
-    const ProgramResult result =
-        run_program({"run", (files.folder / "served.toml").string(), "--run", files.run().string()});
+    const std::string run = begin_run(
+        files, "served", fmt::format("source = \"server\"\nurl = \"{}\"\n", server.url()), "",
+        "chat_template = \"{% for m in messages %}{{ m.role }}: {{ m.content }}\\n{% endfor %}assistant:\"\n");
+    const ProgramResult result = run_program({"generate", "--run", run});
     EXPECT_EQ(result.exit_code, 5) << result.err;
     EXPECT_THAT(result.last_error_line(), HasSubstr("there, "));
     EXPECT_THAT(result.last_error_line(), HasSubstr(" here"));
-    EXPECT_TRUE(responses(files.run()).empty());
+    EXPECT_TRUE(responses(run).empty());
 }
 
 TEST_F(LlamaServerTest, AJudgeIsMeasuredInBothWaysOfAnswering) {
