@@ -5,6 +5,7 @@
 
 #include <cmath>
 #include <cstdlib>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "cli/program.h"
@@ -23,10 +24,16 @@ using test::ScriptedServer;
 using test::SmallRun;
 using testing::HasSubstr;
 
-/// Undecided about an empty text; sure of any other, of half of them that they express the value.
+/// Undecided about an empty text; sure of any other. Of the texts that it meets for a value, two express it, the next
+/// two do not, and so on, whatever the model wrote: an intrinsic and a prompted response take turns.
 json opinion(const json & body) {
+    static std::map<std::string, std::map<std::string, bool>> known; // by what follows the text, then by text
     const std::string asked = body["messages"][0]["content"];
-    const double p = asked.find("<>") != std::string::npos ? 0.5 : asked.size() % 2 == 0 ? 0.9 : 0.1;
+    double p = 0.5;
+    if (asked.find("<>") == std::string::npos) {
+        std::map<std::string, bool> & texts = known[asked.substr(asked.rfind('>'))];
+        p = texts.emplace(asked, texts.size() / 2 % 2 == 0).first->second ? 0.9 : 0.1;
+    }
     return completion("Yes", "big",
                       {{{"token", "Yes"}, {"logprob", std::log(p)}}, {{"token", "No"}, {"logprob", std::log(1 - p)}}});
 }

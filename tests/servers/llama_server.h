@@ -1,9 +1,12 @@
 #pragma once
 
-#include <cpp-httplib/httplib.h>
+#include <fcntl.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <string>
@@ -49,9 +52,17 @@ public:
     std::string url() const { return "http://127.0.0.1:" + std::to_string(port_) + "/v1"; }
 
 private:
+    // httplib::Server would keep its socket, and with it the port, until the process ends.
     static int free_port() {
-        httplib::Server probe;
-        return probe.bind_to_any_port("127.0.0.1");
+        const int probe = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        sockaddr_in address{};
+        address.sin_family = AF_INET;
+        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        socklen_t size = sizeof address;
+        const bool found = ::bind(probe, reinterpret_cast<sockaddr *>(&address), size) == 0 &&
+                           ::getsockname(probe, reinterpret_cast<sockaddr *>(&address), &size) == 0;
+        ::close(probe);
+        return found ? ntohs(address.sin_port) : 0;
     }
 
     TempFolder folder_;
