@@ -92,14 +92,11 @@ ordered_json source_json(const Source & source) {
 } // namespace
 
 Service::Service(const ServeOptions & options, ProgressSink & progress, std::stop_token stop)
-    : Service(options, Model::load(options.model, progress, std::move(stop)), progress) {}
-
-Service::Service(const ServeOptions & options, std::shared_ptr<Model> model, ProgressSink & progress)
-    : options_(options), model_(std::move(model)),
+    : options_(options), info_(read_model_info(options.model.path)), sources_(options.sources, info_),
+      desk_(sources_, info_), guard_(load_guard(options, info_, progress)),
+      model_(Model::load(options.model, progress, std::move(stop))),
       model_id_(options.alias.empty() ? stem_of(model_->info().path) : options.alias),
-      created_(static_cast<std::int64_t>(std::time(nullptr))), sources_(options.sources, model_->info()),
-      desk_(sources_, model_->info()), guard_(load_guard(options, model_->info(), progress)),
-      seed_(options.seed ? *options.seed : random_seed()),
+      created_(static_cast<std::int64_t>(std::time(nullptr))), seed_(options.seed ? *options.seed : random_seed()),
       scheduler_(std::make_unique<LiveScheduler>(model_, options.scheduler, progress)),
       gate_(scheduler_->sequences() + options.queue) {
     room_ = scheduler_->sequences() + options.queue;

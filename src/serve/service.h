@@ -36,7 +36,7 @@ struct Answer {
 /// What the server does, whatever carries the requests. Thread-safe.
 class Service {
 public:
-    /// Loads the model and what is watched. Throws as Model::load(), load_watch() and read_thresholds() do.
+    /// Loads what is watched, then the model. Throws as Model::load(), load_watch() and read_thresholds() do.
     Service(const ServeOptions & options, ProgressSink & progress, std::stop_token stop);
 
     /// Takes a request. Throws ApiError: malformed, too much asked for, no room now (429), shutting down (503).
@@ -73,17 +73,17 @@ public:
     std::size_t context_size() const { return scheduler_->context_size(); }
 
 private:
-    Service(const ServeOptions & options, std::shared_ptr<Model> model, ProgressSink & progress);
     nlohmann::ordered_json model_json() const;
     [[noreturn]] void refuse_for_lack_of_room() const;
 
     ServeOptions options_;
-    std::shared_ptr<Model> model_;
-    std::string model_id_;
-    std::int64_t created_;
+    ModelInfo info_; ///< from the file's header alone
     Sources sources_;
     SteeringDesk desk_;
     std::optional<Guard> guard_;
+    std::shared_ptr<Model> model_; ///< after what can be wrong with the files
+    std::string model_id_;
+    std::int64_t created_;
     std::size_t room_ = 0;
     ApiLimits limits_;
     Metrics metrics_;
