@@ -12,6 +12,7 @@
 #include "base/random.h"
 #include "base/utf8.h"
 #include "contrast/slice_sums.h"
+#include "engine/scheduler_stats.h"
 #include "store/activations.h"
 
 namespace valuelens {
@@ -73,17 +74,6 @@ void require_same_run(RunDb & db, const GenerationPlan & plan, const ModelInfo &
             db.set_meta(key, value);
         }
     }
-}
-
-void add(SchedulerStats & sum, const SchedulerStats & stats) {
-    sum.prompt_tokens += stats.prompt_tokens;
-    sum.decoded_tokens += stats.decoded_tokens;
-    sum.shared_tokens += stats.shared_tokens;
-    sum.generated_tokens += stats.generated_tokens;
-    sum.decodes += stats.decodes;
-    sum.seconds += stats.seconds;
-    sum.decode_seconds += stats.decode_seconds;
-    sum.hook_seconds += stats.hook_seconds;
 }
 
 std::string stats_json(const SchedulerStats & stats) {

@@ -5,6 +5,7 @@
 
 #include "base/fail.h"
 #include "base/file.h"
+#include "engine/scheduler_stats.h"
 #include "pipeline/steer_spec.h"
 #include "store/activations.h"
 #include "valuelens/records.h"
@@ -81,17 +82,6 @@ Work prepare(const Model & model, const std::vector<Transcript> & transcripts, c
                                      work.too_long.front()));
     }
     return work;
-}
-
-void add(SchedulerStats & sum, const SchedulerStats & part) {
-    sum.prompt_tokens += part.prompt_tokens;
-    sum.decoded_tokens += part.decoded_tokens;
-    sum.shared_tokens += part.shared_tokens;
-    sum.generated_tokens += part.generated_tokens;
-    sum.decodes += part.decodes;
-    sum.seconds += part.seconds;
-    sum.decode_seconds += part.decode_seconds;
-    sum.hook_seconds += part.hook_seconds;
 }
 
 ActivationWriter open_output(const ModelInfo & model, const CaptureFileOptions & options,

@@ -7,6 +7,7 @@
 #include "base/fail.h"
 #include "base/file.h"
 #include "base/random.h"
+#include "engine/scheduler_stats.h"
 #include "valuelens/records.h"
 
 namespace valuelens {
@@ -63,17 +64,6 @@ Request make_request(const Model & model, const Transcript & transcript, const M
              transcript.line);
     }
     return request;
-}
-
-void add(SchedulerStats & sum, const SchedulerStats & part) {
-    sum.prompt_tokens += part.prompt_tokens;
-    sum.decoded_tokens += part.decoded_tokens;
-    sum.shared_tokens += part.shared_tokens;
-    sum.generated_tokens += part.generated_tokens;
-    sum.decodes += part.decodes;
-    sum.seconds += part.seconds;
-    sum.decode_seconds += part.decode_seconds;
-    sum.hook_seconds += part.hook_seconds;
 }
 
 /// Everything that a run needs beside its slices.

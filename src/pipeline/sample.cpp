@@ -10,6 +10,7 @@
 #include "base/fail.h"
 #include "base/file.h"
 #include "base/random.h"
+#include "engine/scheduler_stats.h"
 #include "pipeline/steer_spec.h"
 #include "valuelens/records.h"
 
@@ -68,17 +69,6 @@ Request make_request(const Model & model, const Transcript & prompt, const Sampl
     request.sampling = options.sampling;
     request.sampling.seed = derive_seed(options.sampling.seed, "sample/" + prompt.id);
     return request;
-}
-
-void add(SchedulerStats & sum, const SchedulerStats & part) {
-    sum.prompt_tokens += part.prompt_tokens;
-    sum.decoded_tokens += part.decoded_tokens;
-    sum.shared_tokens += part.shared_tokens;
-    sum.generated_tokens += part.generated_tokens;
-    sum.decodes += part.decodes;
-    sum.seconds += part.seconds;
-    sum.decode_seconds += part.decode_seconds;
-    sum.hook_seconds += part.hook_seconds;
 }
 
 /// The answers of one request so far, given out in whole characters.
