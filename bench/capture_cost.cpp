@@ -6,9 +6,9 @@
 
 #include <nlohmann/json.hpp>
 
+#include "bench/generations.h"
 #include "bench/timing.h"
 #include "valuelens/models.h"
-#include "valuelens/query.h"
 #include "valuelens/request.h"
 
 using namespace valuelens;
@@ -38,14 +38,7 @@ int main(int argc, char ** argv) {
     SchedulerOptions options;
     options.parallel = parallel;
     Scheduler scheduler(model, options);
-    std::vector<Request> plain;
-    for (const Query & query : shipped_queries({.limit = static_cast<std::size_t>(n_requests)}).queries) {
-        Request request;
-        request.prompt = model->render_chat("", query.text).tokens;
-        request.max_tokens = new_tokens;
-        request.ignore_eos = true;
-        plain.push_back(std::move(request));
-    }
+    const std::vector<Request> plain = bench::generations(*model, n_requests, new_tokens);
     std::vector<Request> captured = plain;
     for (Request & request : captured) {
         request.capture.resid_post = true;

@@ -10,9 +10,9 @@
 #include <cmath>
 
 #include "base/random.h"
+#include "bench/generations.h"
 #include "bench/timing.h"
 #include "valuelens/models.h"
-#include "valuelens/query.h"
 #include "valuelens/request.h"
 
 using namespace valuelens;
@@ -66,14 +66,7 @@ int main(int argc, char ** argv) {
     SchedulerOptions options;
     options.parallel = parallel;
     Scheduler scheduler(model, options);
-    std::vector<Request> plain;
-    for (const Query & query : shipped_queries({.limit = static_cast<std::size_t>(n_requests)}).queries) {
-        Request request;
-        request.prompt = model->render_chat("", query.text).tokens;
-        request.max_tokens = new_tokens;
-        request.ignore_eos = true;
-        plain.push_back(std::move(request));
-    }
+    const std::vector<Request> plain = bench::generations(*model, n_requests, new_tokens);
     const auto add = [&](std::uint64_t seed) {
         return at_all_layers(model->info(), seed, SteerMode::add);
     };
