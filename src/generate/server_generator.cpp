@@ -6,6 +6,7 @@
 #include <set>
 
 #include "base/fail.h"
+#include "clients/answer_journal.h"
 
 namespace valuelens {
 
@@ -18,7 +19,7 @@ public:
     ServerGenerator(std::unique_ptr<Generator> local, std::unique_ptr<ChatService> service,
                     ServerGeneratorOptions options)
         : local_(std::move(local)), service_(std::move(service)), options_(std::move(options)),
-          merges_system_(local_->render("system", "user").system_merged) {
+          journal_(options_.kept_answers), merges_system_(local_->render("system", "user").system_merged) {
         nlohmann::json kwargs = {{"enable_thinking", false}}; // as the local template has it; others do not mind
         if (!options_.template_kwargs.empty()) {
             kwargs.update(nlohmann::json::parse(options_.template_kwargs));
@@ -42,9 +43,13 @@ public:
         }
         const auto begin = std::chrono::steady_clock::now();
         std::vector<Generated> results(requests.size());
-        std::vector<std::size_t> order = first_ones(requests.size());
+        std::vector<ChatRequest> questions;
+        for (std::size_t i = 0; i < requests.size(); ++i) {
+            questions.push_back(chat_request(requests[i], chats[i]));
+        }
+        journal_.begin(*service_, questions);
         if (!checked_) {
-            ask(requests, chats, order, results, stop);
+            ask(requests, questions, first_ones(requests.size()), results, stop);
             require_same_prompts();
             checked_ = true;
         }
@@ -54,7 +59,7 @@ public:
                 rest.push_back(i);
             }
         }
-        ask(requests, chats, rest, results, stop);
+        ask(requests, questions, rest, results, stop);
         report(progress);
 
         capture(requests, on_done, progress, stop, stats, results);
@@ -90,16 +95,18 @@ private:
         return result;
     }
 
-    void ask(std::span<const Request> requests, std::span<const ChatPrompt> chats,
+    void ask(std::span<const Request> requests, std::span<const ChatRequest> questions,
              const std::vector<std::size_t> & places, std::vector<Generated> & results, const std::stop_token & stop) {
-        std::vector<ChatRequest> questions;
+        std::vector<ChatRequest> asked;
         for (const std::size_t place : places) {
-            questions.push_back(chat_request(requests[place], chats[place]));
+            asked.push_back(questions[place]);
         }
-        service_->ask_all(
-            questions,
+        journal_.ask_all(
+            *service_, asked,
             [&](std::size_t index, ChatOutcome && outcome) {
-                results[places[index]] = read(requests[places[index]], std::move(outcome));
+                Generated & result = results[places[index]];
+                result = read(requests[places[index]], std::move(outcome));
+                return result.dropped.empty();
             },
             stop);
     }
@@ -173,6 +180,11 @@ private:
                              fmt::format("generate: the server would not answer some requests ({})", last_problem_));
             last_problem_.clear();
         }
+        if (journal_.reused() > 0) {
+            progress.message(LogLevel::info, fmt::format("generate: {} answers of the server were kept from the last "
+                                                         "time and are not asked for again",
+                                                         journal_.reused()));
+        }
         progress.message(
             LogLevel::debug,
             fmt::format("generate: {} of {} responses have another number of tokens here than on the server", recut_,
@@ -210,6 +222,7 @@ private:
     std::unique_ptr<Generator> local_;
     std::unique_ptr<ChatService> service_;
     ServerGeneratorOptions options_;
+    AnswerJournal journal_;
     bool merges_system_;
     std::string template_kwargs_;
     bool checked_ = false;

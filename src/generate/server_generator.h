@@ -1,5 +1,6 @@
 #pragma once
 
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <string>
@@ -16,6 +17,9 @@ struct ServerGeneratorOptions {
 
     /// Tokens of a text without BOS, control tokens in it taken as text (Model::tokenize).
     std::function<std::vector<Token>(std::string_view text)> tokenize;
+
+    /// Where answers are kept until their slice is whole (AnswerJournal); empty: nowhere.
+    std::filesystem::path kept_answers;
 };
 
 /// A Generator whose responses a server writes, while `local`, the same model, reads them teacher-forced and captures.

@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "base/fail.h"
+#include "clients/answer_journal.h"
 #include "judge/log_odds.h"
 
 namespace valuelens {
@@ -18,7 +19,8 @@ class ServerJudge : public Judge {
 public:
     ServerJudge(std::unique_ptr<ChatService> service, const ConceptSet & concepts, ServerJudgeOptions options,
                 ProgressSink & progress, const std::stop_token & stop)
-        : service_(std::move(service)), concepts_(concepts), options_(std::move(options)) {
+        : service_(std::move(service)), concepts_(concepts), options_(std::move(options)),
+          journal_(options_.kept_answers) {
         questions_.prompt = options_.prompt;
         questions_.answer_tokens = options_.answer_tokens;
         find_mode(progress, stop);
@@ -40,7 +42,7 @@ public:
         if (questions_.calibrated() && baseline_.empty()) {
             ask_about_nothing(progress, stop);
         }
-        std::vector<std::vector<double>> odds = ask(items, progress, stop);
+        std::vector<std::vector<double>> odds = ask(items, journal_, progress, stop);
         for (std::size_t i = 0; i < items.size(); ++i) {
             for (std::size_t k = 0; k < items[i].values.size(); ++k) {
                 const double base = questions_.calibrated() ? baseline_[items[i].values[k]] : 0;
@@ -106,7 +108,9 @@ private:
         private:
             ProgressSink & sink_;
         } quiet(progress);
-        const std::vector<double> odds = ask(std::span(&nothing, 1), quiet, stop).front();
+        AnswerJournal
+            unkept; // a few questions, and the judge's own journal may hold answers about the texts that follow
+        const std::vector<double> odds = ask(std::span(&nothing, 1), unkept, quiet, stop).front();
         for (std::size_t value = 0; value < odds.size(); ++value) {
             if (std::isnan(odds[value])) {
                 fail(ErrorKind::judge,
@@ -119,8 +123,8 @@ private:
     }
 
     // Log-odds, NaN without an opinion.
-    std::vector<std::vector<double>> ask(std::span<const JudgeItem> items, ProgressSink & progress,
-                                         const std::stop_token & stop) {
+    std::vector<std::vector<double>> ask(std::span<const JudgeItem> items, AnswerJournal & journal,
+                                         ProgressSink & progress, const std::stop_token & stop) {
         std::vector<std::vector<double>> odds(items.size());
         std::vector<std::size_t> open(items.size());
         std::vector<Question> questions;
@@ -140,16 +144,19 @@ private:
             for (const Question & question : questions) {
                 requests.push_back(request_for(items[question.item], question.place, attempt));
             }
+            if (attempt == 0) {
+                journal.begin(*service_, requests);
+            }
             std::vector<Question> unread;
-            service_->ask_all(
-                requests,
+            journal.ask_all(
+                *service_, requests,
                 [&](std::size_t index, ChatOutcome && outcome) {
                     const Question question = questions[index];
                     if (outcome.status == ChatStatus::answered) {
                         const std::optional<double> stated = questions_.log_odds(outcome.reply);
                         if (!stated && !last) {
                             unread.push_back(question);
-                            return;
+                            return true; // what is asked next depends on it
                         }
                         odds[question.item][question.place] = stated.value_or(nan);
                         unreadable_ += stated ? 0 : 1;
@@ -160,9 +167,15 @@ private:
                     if (--open[question.item] == 0) {
                         progress.advance(++done);
                     }
+                    return true;
                 },
                 stop);
             questions = std::move(unread);
+        }
+        if (journal.reused() > 0) {
+            progress.message(LogLevel::info, fmt::format("judge: {} answers of the server were kept from the last time "
+                                                         "and are not asked for again",
+                                                         journal.reused()));
         }
         report(progress, refused, why);
         return odds;
@@ -190,6 +203,7 @@ private:
     std::unique_ptr<ChatService> service_;
     ConceptSet concepts_;
     ServerJudgeOptions options_;
+    AnswerJournal journal_;
     ServerQuestions questions_;
     std::uint64_t tokens_without_text_ = 0; ///< of a question about an empty text
     std::size_t unreadable_ = 0;

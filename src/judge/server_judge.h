@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <stop_token>
 
@@ -24,6 +25,9 @@ struct ServerJudgeOptions {
     int answer_tokens = 64; ///< longest JSON answer
     TokenPrices prices;     ///< for estimate()
     std::uint64_t seed = 0; ///< of what is asked again
+
+    /// Where answers are kept until all texts of a call of judge() have theirs (AnswerJournal); empty: nowhere.
+    std::filesystem::path kept_answers;
 };
 
 /// A judge that asks a server's model. One question is put at once, to find out what kind of answer the server gives;

@@ -7,6 +7,7 @@
 #include "pipeline/judge_run.h"
 #include "pipeline/open_service.h"
 #include "pipeline/run_context.h"
+#include "pipeline/run_setup.h"
 #include "valuelens/models.h"
 
 namespace valuelens {
@@ -61,9 +62,9 @@ std::unique_ptr<Generator> open_generator(RunContext & run) {
         return local;
     }
     return make_server_generator(std::move(local), std::move(service),
-                                 {config.chat_template_kwargs, [model](std::string_view text) {
-                                      return model->tokenize(text, false, false);
-                                  }});
+                                 {config.chat_template_kwargs,
+                                  [model](std::string_view text) { return model->tokenize(text, false, false); },
+                                  run.folder / generate_answers_file});
 }
 
 // How long, measured: a few responses are written and thrown away. Empty where the run is too short to be worth it.
@@ -156,8 +157,10 @@ void generate_stage(RunContext & run) {
     announce(run, plan, *generator, options);
     const GenerateResult result =
         run_generate(run.db, run.folder, plan, *generator, options, run.progress, run.stop, labeller);
+    remove_file(run.folder / generate_answers_file);
     if (sums_only) {
         run.db.set_meta("judge_decided", std::to_string(run.db.finished_judge_slices().size()));
+        remove_file(run.folder / judge_answers_file);
     }
     if (result.stats.seconds > 0) {
         run.progress.message(LogLevel::info,

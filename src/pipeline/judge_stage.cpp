@@ -20,7 +20,7 @@ JudgeStageOptions judge_stage_options(const RunConfig & config) {
 OpenJudge open_run_judge(RunContext & run) {
     return open_judge(run.config, run.inputs.concepts,
                       {run.db.meta("model_name").value_or(""), run.db.meta("model_identity").value_or("")},
-                      run.progress, run.stop);
+                      run.progress, run.stop, /* engine_is_judges = */ false, run.folder / judge_answers_file);
 }
 
 void record_judge_quality(RunContext & run, const OpenJudge & judge) {
@@ -81,6 +81,7 @@ void judge_stage(RunContext & run) {
     }
     record_judge_quality(run, judge);
     run_judge(run.db, run.inputs.concepts, *judge.judge, judge_stage_options(run.config), run.progress, run.stop);
+    remove_file(run.folder / judge_answers_file);
 }
 
 } // namespace valuelens

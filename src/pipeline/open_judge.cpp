@@ -118,8 +118,9 @@ std::string committee_quality(const std::vector<Probe> & probes) {
 }
 
 OpenJudge open_server_judge(const RunConfig & config, const ConceptSet & concepts, ProgressSink & progress,
-                            std::stop_token stop) {
+                            std::stop_token stop, const std::filesystem::path & kept_answers) {
     ServerJudgeOptions options;
+    options.kept_answers = kept_answers;
     options.answers = config.judge_answers == "logprobs" ? ServerAnswers::logprobs
                       : config.judge_answers == "json"   ? ServerAnswers::json
                                                          : ServerAnswers::automatic;
@@ -144,7 +145,8 @@ OpenJudge open_server_judge(const RunConfig & config, const ConceptSet & concept
 } // namespace
 
 OpenJudge open_judge(const RunConfig & config, const ConceptSet & concepts, const Subject & subject,
-                     ProgressSink & progress, std::stop_token stop, bool engine_is_judges) {
+                     ProgressSink & progress, std::stop_token stop, bool engine_is_judges,
+                     const std::filesystem::path & kept_answers) {
     SchedulerOptions scheduler;
     scheduler.parallel = static_cast<int>(config.judge_parallel);
     if (engine_is_judges) {
@@ -180,7 +182,7 @@ OpenJudge open_judge(const RunConfig & config, const ConceptSet & concepts, cons
         return {make_ask_judge(std::move(model), scheduler, concepts, std::move(prompt)), std::move(quality)};
     }
     if (config.judge_kind == "server") {
-        return open_server_judge(config, concepts, progress, std::move(stop));
+        return open_server_judge(config, concepts, progress, std::move(stop), kept_answers);
     }
     if (config.judge_file.empty()) {
         fail(ErrorKind::usage, "judge.kind = \"{}\" needs judge.file", config.judge_kind);

@@ -26,9 +26,10 @@ struct OpenJudge {
 /// kind needs, and as its parts do.
 ///
 /// `engine_is_judges`: the engine keys of `config` (chat template, context, cache type) are meant for the judge's
-/// model; in a run they are the subject's.
+/// model; in a run they are the subject's. `kept_answers`: where a server's answers are kept until they are labels.
 OpenJudge open_judge(const RunConfig & config, const ConceptSet & concepts, const Subject & subject,
-                     ProgressSink & progress, std::stop_token stop, bool engine_is_judges = false);
+                     ProgressSink & progress, std::stop_token stop, bool engine_is_judges = false,
+                     const std::filesystem::path & kept_answers = {});
 
 /// What can be checked of a judge without its model: the probe knows the concepts, the files are there and sound, the
 /// server answers. Throws as open_judge().

@@ -38,14 +38,18 @@ RunDb open_database(const fs::path & folder) {
     return RunDb(file, RunDbMode::create);
 }
 
+void remove_file(const fs::path & file) {
+    std::error_code problem;
+    fs::remove(file, problem);
+    if (problem) {
+        fail(ErrorKind::bad_input, "{}: cannot be removed ({})", file.string(), problem.message());
+    }
+}
+
 void remove_database(const fs::path & file) {
     // The log last: one without its database means nothing, a database without its log may lack its last rows.
     for (const char * ending : {"", "-shm", "-wal"}) {
-        std::error_code problem;
-        fs::remove(file.string() + ending, problem);
-        if (problem) {
-            fail(ErrorKind::bad_input, "{}{}: cannot be removed ({})", file.string(), ending, problem.message());
-        }
+        remove_file(file.string() + ending);
     }
 }
 

@@ -12,12 +12,18 @@ namespace valuelens {
 
 inline constexpr const char * config_file = "config.toml";
 inline constexpr const char * database_file = "run.sqlite";
+/// Answers of servers to the slice in hand; they go when their stage has finished.
+inline constexpr const char * generate_answers_file = "generate-answers.jsonl";
+inline constexpr const char * judge_answers_file = "judge-answers.jsonl";
 
 /// The config asked for, or the run's own, with the command line's options over it and all ranges checked.
 RunConfig wanted_config(const RunRequest & request);
 
 /// The run's database. A run that has produced nothing may still change its mind: its database is made anew.
 RunDb open_database(const std::filesystem::path & folder);
+
+/// Removes a file that is needed no more, if it is there. Throws Error(bad_input) where it is and cannot be removed.
+void remove_file(const std::filesystem::path & file);
 
 /// Removes a database with what SQLite keeps beside it. Throws Error(bad_input).
 void remove_database(const std::filesystem::path & file);

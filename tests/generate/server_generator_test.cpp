@@ -8,6 +8,7 @@
 #include "generate/fake_generator.h"
 #include "judge/fake_service.h"
 #include "support/expect_error.h"
+#include "support/temp_folder.h"
 
 namespace valuelens {
 namespace {
@@ -52,6 +53,7 @@ protected:
         options.tokenize = [](std::string_view text) {
             return std::vector<Token>(text.begin(), text.end());
         };
+        options.kept_answers = kept;
         const auto counted = [this, answer](const ChatRequest & request) {
             ChatOutcome outcome = answer(request);
             if (outcome.reply.prompt_tokens == 50u) { // as test::answered() leaves it
@@ -80,6 +82,7 @@ protected:
             requests, chats, [&](const Response &) { ++done; }, messages, {}, stats);
     }
 
+    std::filesystem::path kept;
     LocalModel * local = nullptr;
     std::unique_ptr<Generator> generator;
     std::vector<ChatRequest> asked;
@@ -87,6 +90,46 @@ protected:
     SchedulerStats stats;
     int done = 0;
 };
+
+TEST_F(ServerGeneratorTest, AnswersBeforeAFailureAreNotAskedForAgain) {
+    const TempFolder folder;
+    kept = folder / "answers.jsonl";
+    const std::vector<ChatPrompt> chats = {{"", "a"}, {"", "b"}, {"", "c"}, {"", "d"}, {"", "e"}, {"", "f"}};
+    open([](const ChatRequest & request) {
+        if (request.messages.back().content == "c") { // the last: four are asked at first, and the fake goes backwards
+            throw Error(ErrorKind::judge, "down");
+        }
+        return answered("re " + request.messages.back().content);
+    });
+    EXPECT_THROW(run(chats), Error);
+    EXPECT_EQ(asked.size(), 6u);
+
+    asked.clear();
+    open([](const ChatRequest & request) { return answered("again " + request.messages.back().content); });
+    const std::vector<Generated> results = run(chats);
+    ASSERT_EQ(asked.size(), 1u);
+    EXPECT_EQ(asked[0].messages.back().content, "c");
+    const auto text = [&](std::size_t i) {
+        return std::string(results[i].response.tokens.begin(), results[i].response.tokens.end());
+    };
+    EXPECT_EQ(text(1), "re b");
+    EXPECT_EQ(text(2), "again c");
+}
+
+TEST_F(ServerGeneratorTest, AnswersToOtherPromptsAreNotKept) {
+    const TempFolder folder;
+    kept = folder / "answers.jsonl";
+    open([](const ChatRequest &) {
+        ChatOutcome outcome = answered("re");
+        outcome.reply.prompt_tokens = 3;
+        return outcome;
+    });
+    EXPECT_THROW(run({{"", "a"}, {"", "b"}}), Error);
+    asked.clear();
+    open([](const ChatRequest &) { return answered("re"); }); // the server has the right template now
+    run({{"", "a"}, {"", "b"}});
+    EXPECT_EQ(asked.size(), 2u);
+}
 
 TEST_F(ServerGeneratorTest, WhatTheServerWritesIsReadHere) {
     open([](const ChatRequest & request) {
