@@ -62,7 +62,7 @@ tidy: build ## clang-tidy over src and cli (slow)
 
 asan: setup ## unit tests under the address and undefined-behaviour sanitizers
 	@scripts/configure.sh asan $(CMAKE_ARGS)
-	@cmake --build build/asan -j $(JOBS)
+	@cmake --build build/asan -j $(JOBS) --target unit_tests
 	@ctest --test-dir build/asan -j 1 -L unit --no-tests=error --output-on-failure --no-label-summary
 
 bench: build ## run every benchmark in build/release/bin but the comparison

@@ -11,7 +11,9 @@ if(VALUELENS_WERROR)
   target_compile_options(valuelens_flags INTERFACE -Werror)
 endif()
 if(VALUELENS_SANITIZE)
-  target_compile_options(valuelens_flags INTERFACE -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
+  # The build type stays Release, so that llama.cpp, which is not instrumented, is what ccache has of the release tree.
+  target_compile_options(valuelens_flags INTERFACE -O1 -g1 -UNDEBUG -D_GLIBCXX_ASSERTIONS
+    -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
   target_link_options(valuelens_flags INTERFACE -fsanitize=address,undefined)
 endif()
 
