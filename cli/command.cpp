@@ -1,5 +1,7 @@
 #include "cli/command.h"
 
+#include <fmt/format.h>
+
 namespace valuelens {
 
 CLI::App * add_command(CLI::App & parent, Context & context, const std::string & name, const std::string & description,
@@ -15,6 +17,29 @@ CLI::App * add_command(CLI::App & parent, Context & context, const std::string &
 
 CLI::Validator unnamed(CLI::Validator validator) {
     return validator.description("");
+}
+
+namespace {
+
+CLI::Validator number(const char * expected, bool (*fits)(double)) {
+    return CLI::Validator(
+        [=](std::string & text) {
+            double value = 0;
+            return CLI::detail::lexical_cast(text, value) && fits(value)
+                       ? std::string()
+                       : fmt::format("\"{}\" is not {}", text, expected);
+        },
+        "");
+}
+
+} // namespace
+
+CLI::Validator positive_number() {
+    return number("a number above 0", [](double value) { return value > 0; });
+}
+
+CLI::Validator non_negative_number() {
+    return number("a number of at least 0", [](double value) { return value >= 0; });
 }
 
 } // namespace valuelens

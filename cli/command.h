@@ -34,6 +34,10 @@ CLI::App * add_command(CLI::App & parent, Context & context, const std::string &
 /// A validator that adds nothing to the type's name in the help.
 CLI::Validator unnamed(CLI::Validator validator);
 
+/// As CLI11's own, with a sentence that does not name the largest number there is.
+CLI::Validator positive_number();
+CLI::Validator non_negative_number();
+
 void setup_run(CLI::App & app, Context & context);
 void setup_generate(CLI::App & app, Context & context);
 void setup_judge(CLI::App & app, Context & context);

@@ -45,7 +45,7 @@ void put(const std::optional<Value> & given, Target & target) {
 
 void add_threads_option(CLI::App & command, std::optional<int> & threads) {
     command.add_option("-t,--threads", threads, "Threads (0: all cores)")
-        ->check(unnamed(CLI::NonNegativeNumber))
+        ->check(non_negative_number())
         ->type_name("N")
         ->group(group);
 }
@@ -71,13 +71,13 @@ CLI::Option * add_engine_options(CLI::App & command, EngineOptions & options) {
     command
         .add_option("-c,--ctx-size", options.ctx_size,
                     fmt::format("Longest prompt and response in tokens; 0: as needed ({})", scheduler.ctx_size))
-        ->check(unnamed(CLI::NonNegativeNumber))
+        ->check(non_negative_number())
         ->type_name("N")
         ->group(group);
     command
         .add_option("--parallel", options.parallel,
                     fmt::format("Also -np. Sequences in flight ({})", scheduler.parallel))
-        ->check(unnamed(CLI::PositiveNumber))
+        ->check(positive_number())
         ->type_name("N")
         ->group(group);
     add_seed_option(command, options.seed);

@@ -158,7 +158,7 @@ void setup_multiple_choice(CLI::App & parent, Context & context) {
                                      [options, &context] { return run_multiple_choice(*options, context); });
     add_eval_options(*command, *options, "Questions: JSONL, a CSV of MMLU or its folder (the 240 shipped)");
     command->add_option("--shots", options->shots, "Solved examples before each question (0)")
-        ->check(unnamed(CLI::NonNegativeNumber))
+        ->check(non_negative_number())
         ->type_name("K");
 }
 

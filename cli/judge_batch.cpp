@@ -98,7 +98,7 @@ void setup_judge_batch(CLI::App & judge, Context & context) {
     export_command
         ->add_option("--max-lines", asked->max_lines,
                      fmt::format("Of one file; more go on in FILE-2.jsonl ... ({})", asked->max_lines))
-        ->check(unnamed(CLI::PositiveNumber))
+        ->check(positive_number())
         ->type_name("N");
 
     auto given = std::make_shared<BatchCommandOptions>();

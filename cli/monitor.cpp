@@ -132,7 +132,7 @@ void setup_monitor(CLI::App & app, Context & context) {
         ->add_option(
             "--window", monitor.window,
             fmt::format("Tokens at the beginning of a response by which --defend decides ({})", monitor.window))
-        ->check(unnamed(CLI::PositiveNumber))
+        ->check(positive_number())
         ->type_name("N")
         ->group(watch_group);
     command
@@ -150,13 +150,13 @@ void setup_monitor(CLI::App & app, Context & context) {
     command
         ->add_option("-n,--predict,--n-predict", monitor.max_tokens,
                      fmt::format("Longest answer in tokens ({})", monitor.max_tokens))
-        ->check(unnamed(CLI::PositiveNumber))
+        ->check(positive_number())
         ->type_name("N")
         ->group(group);
     command
         ->add_option("--temp", monitor.sampling.temperature,
                      fmt::format("Temperature; 0: greedy ({})", monitor.sampling.temperature))
-        ->check(unnamed(CLI::NonNegativeNumber))
+        ->check(non_negative_number())
         ->type_name("X")
         ->group(group);
 }

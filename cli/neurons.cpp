@@ -124,7 +124,7 @@ void setup_neurons(CLI::App & app, Context & context) {
     command
         ->add_option("--null-draws", neurons.null_draws,
                      fmt::format("Random planes behind the counts by chance; 0: none ({})", neurons.null_draws))
-        ->check(unnamed(CLI::NonNegativeNumber))
+        ->check(non_negative_number())
         ->type_name("N");
     command
         ->add_option("--confidence", neurons.confidence,

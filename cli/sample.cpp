@@ -171,17 +171,17 @@ void setup_sample(CLI::App & app, Context & context) {
     command
         ->add_option("-n,--predict,--n-predict", sample.max_tokens,
                      fmt::format("Longest answer in tokens ({})", sample.max_tokens))
-        ->check(unnamed(CLI::PositiveNumber))
+        ->check(positive_number())
         ->type_name("N")
         ->group(group);
     command
         ->add_option("--temp", sample.sampling.temperature,
                      fmt::format("Temperature; 0: greedy ({})", sample.sampling.temperature))
-        ->check(unnamed(CLI::NonNegativeNumber))
+        ->check(non_negative_number())
         ->type_name("X")
         ->group(group);
     command->add_option("--top-k", sample.sampling.top_k, fmt::format("0: off ({})", sample.sampling.top_k))
-        ->check(unnamed(CLI::NonNegativeNumber))
+        ->check(non_negative_number())
         ->type_name("N")
         ->group(group);
     command->add_option("--top-p", sample.sampling.top_p, fmt::format("1: off ({})", sample.sampling.top_p))

@@ -66,13 +66,13 @@ void add_limits(CLI::App & command, ServeCommandOptions & options) {
     ServeOptions & serve = options.serve;
     command
         .add_option("--max-tokens", serve.max_tokens, fmt::format("Longest response in tokens ({})", serve.max_tokens))
-        ->check(unnamed(CLI::PositiveNumber))
+        ->check(positive_number())
         ->type_name("N")
         ->group(group);
     command
         .add_option("--max-choices", serve.max_choices,
                     fmt::format("Responses to one request: its prompts times n ({})", serve.max_choices))
-        ->check(unnamed(CLI::PositiveNumber))
+        ->check(positive_number())
         ->type_name("N")
         ->group(group);
     command

@@ -184,7 +184,7 @@ void setup_tune(CLI::App & app, Context & context) {
              "Questions that tell what is lost: JSONL, a CSV of MMLU or its folder (the 240 shipped)")
         ->group(measure);
     command->add_option("--shots", tune.questions.shots, "Solved examples before each question (0)")
-        ->check(unnamed(CLI::NonNegativeNumber))
+        ->check(non_negative_number())
         ->type_name("K")
         ->group(measure);
     command->add_option("--value", tune.value, "Whose gain is measured (the one that the key or specification names)")

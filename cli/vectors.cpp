@@ -100,7 +100,7 @@ void setup_vectors(CLI::App & app, Context & context) {
     command
         ->add_option("--min-count", options->min_count,
                      fmt::format("Fewest responses of each class ({})", defaults.min_count))
-        ->check(unnamed(CLI::PositiveNumber))
+        ->check(positive_number())
         ->type_name("N");
     command
         ->add_option("--held-out", options->held_out,

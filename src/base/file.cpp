@@ -40,9 +40,26 @@ void check(bool ok, const fs::path & target, const char * action) {
     fail(ErrorKind::bad_input, "{}: cannot be {} ({}){}", target.string(), action, std::strerror(cause), hint);
 }
 
+/// What a rename may replace: the file behind a link, and never a device, a pipe or a folder.
+fs::path replaceable(fs::path target) {
+    std::error_code ignored;
+    if (fs::is_symlink(target, ignored)) {
+        target = fs::weakly_canonical(target, ignored);
+    }
+    const fs::file_status status = fs::status(target, ignored);
+    if (fs::is_directory(status)) {
+        fail(ErrorKind::bad_input, "{}: is a folder; give the name of a file", target.string());
+    }
+    if (fs::exists(status) && !fs::is_regular_file(status)) {
+        fail(ErrorKind::bad_input, "{}: is a device or a pipe, which cannot be replaced; give the name of a file",
+             target.string());
+    }
+    return target;
+}
+
 } // namespace
 
-AtomicFile::AtomicFile(fs::path target) : target_(std::move(target)) {
+AtomicFile::AtomicFile(fs::path target) : target_(replaceable(std::move(target))) {
     side_ = side_name(target_);
     descriptor_ = ::open(side_.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
     check(descriptor_ >= 0, target_, "created");

@@ -37,8 +37,11 @@ public:
         }
         // examples_for() falls back on all examples, so these must be enough.
         if (options.shots > 0 && examples_.size() < static_cast<std::size_t>(options.shots)) {
-            fail(ErrorKind::usage, "--shots {}: there are {} solved examples in {}", options.shots, examples_.size(),
-                 source);
+            fail(
+                ErrorKind::usage,
+                "--shots {}: there are {} solved examples in {}; of MMLU they are the files *_dev.csv: give the folder "
+                "that holds test/ and dev/",
+                options.shots, examples_.size(), source);
         }
     }
 

@@ -40,6 +40,31 @@ TEST(AtomicFile, IsThereWholeOrNotAtAll) {
     EXPECT_EQ(files_in(folder), 1u);
 }
 
+TEST(AtomicFile, OnlyARegularFileIsReplaced) {
+    const TempFolder folder;
+    ASSERT_EQ(::mkfifo((folder / "pipe").c_str(), 0600), 0);
+    std::filesystem::create_directory(folder / "folder");
+    expect_error(ErrorKind::bad_input, {"pipe", "cannot be replaced"}, [&] { write_file(folder / "pipe", "x"); });
+    expect_error(ErrorKind::bad_input, {"folder", "is a folder"}, [&] { write_file(folder / "folder", "x"); });
+    expect_error(ErrorKind::bad_input, {"/dev/null", "cannot be replaced"}, [&] { write_file("/dev/null", "x"); });
+    EXPECT_TRUE(std::filesystem::is_fifo(folder / "pipe"));
+    EXPECT_EQ(files_in(folder), 2u);
+}
+
+TEST(AtomicFile, TheFileBehindALinkIsReplacedAndNotTheLink) {
+    const TempFolder folder;
+    std::filesystem::create_directory(folder / "elsewhere");
+    write_file(folder / "elsewhere" / "real", "old");
+    std::filesystem::create_symlink("elsewhere/real", folder / "link");
+    std::filesystem::create_symlink("elsewhere/new", folder / "dangling");
+    write_file(folder / "link", "new");
+    write_file(folder / "dangling", "made");
+    EXPECT_TRUE(std::filesystem::is_symlink(folder / "link"));
+    EXPECT_EQ(read_file(folder / "elsewhere" / "real"), "new");
+    EXPECT_TRUE(std::filesystem::is_symlink(folder / "dangling"));
+    EXPECT_EQ(read_file(folder / "elsewhere" / "new"), "made");
+}
+
 TEST(AtomicFile, AFullDiskAtAnyOperationIsSaidAndLeavesTheOldFile) {
     const TempFolder folder;
     write_file(folder / "a", "old");
