@@ -3,6 +3,7 @@
 #include "base/fail.h"
 #include "cli/command.h"
 #include "cli/decompose_output.h"
+#include "cli/evaluation_output.h"
 #include "cli/inspect_output.h"
 #include "cli/vectors_output.h"
 #include "pipeline/inspect_file.h"
@@ -18,6 +19,8 @@ Outcome headline(const FileInspection & found, const std::string & file) {
         return vectors_outcome(read_value_vectors(file), file);
     case FileKind::axes:
         return axes_outcome(read_axes(file), file);
+    case FileKind::evaluation:
+        return describe_evaluation(read_evaluation(file), file);
     default:
         return {nlohmann::ordered_json::object(), ""};
     }
@@ -72,7 +75,8 @@ void setup_inspect(CLI::App & app, Context & context) {
         add_command(app, context, "inspect", "What a file of valuelens, a run or a model holds",
                     "valuelens inspect vectors.safetensors", [file] { return inspection_outcome(*file); });
     command
-        ->add_option("file", *file, "A run's or PEFT folder, safetensors, npz, GGUF, neurons.csv, or JSON of results")
+        ->add_option("file", *file,
+                     "A run's or PEFT folder, safetensors, npz, GGUF, neurons.csv, JSON, JSON lines or TOML")
         ->required()
         ->type_name("FILE");
 }

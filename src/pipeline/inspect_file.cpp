@@ -9,6 +9,7 @@
 #include "base/fail.h"
 #include "base/file.h"
 #include "engine/adapter_file.h"
+#include "pipeline/inspect_results.h"
 #include "steer/npz.h"
 #include "store/provenance.h"
 #include "store/safetensors.h"
@@ -74,7 +75,11 @@ FileInspection inspect_safetensors(const fs::path & path) {
     const SafetensorsFile file(path);
     FileInspection result;
     result.kind = safetensors_kind(file);
-    if (has_entry(file, "model_hash")) {
+    const bool ours = has_entry(file, "model_hash");
+    if (!ours && (result.kind == FileKind::axes || result.kind == FileKind::vectors)) {
+        result.kind = FileKind::tensors; // named alike, but without what the readers of ours need
+    }
+    if (ours) {
         result.provenance = provenance_from_metadata(file.metadata(), path);
     }
     add_metadata(file, result);
@@ -90,7 +95,13 @@ FileInspection inspect_npz(const fs::path & path) {
     FileInspection result;
     result.kind = file.contains("layers") ? FileKind::directions : FileKind::tensors;
     for (const std::string & name : file.names()) {
-        const NpyArray array = file.find(name);
+        NpyArray array;
+        try {
+            array = file.find(name);
+        } catch (const Error & error) { // the others can still be looked at
+            result.facts.emplace_back(name, error.what());
+            continue;
+        }
         if (const std::string text = file.read_text(name); !text.empty()) {
             result.facts.emplace_back(name, text);
         } else {
@@ -158,31 +169,6 @@ FileInspection inspect_gguf(const fs::path & path) {
                     {"vocabulary", std::to_string(info.n_vocab)},
                     {"trained context", std::to_string(info.n_ctx_train)},
                     {"chat template", info.has_chat_template ? "yes" : "no"}};
-    return result;
-}
-
-std::string json_text(const json & value) {
-    return value.is_string() ? value.get<std::string>() : value.dump();
-}
-
-/// Top-level numbers and words; what is nested is told by its size.
-void add_json_facts(const json & object, FileInspection & result) {
-    constexpr std::size_t longest = 120;
-    for (const auto & [key, value] : object.items()) {
-        const std::string text = json_text(value);
-        result.facts.emplace_back(
-            key, value.is_structured() && text.size() > longest ? fmt::format("{} entries", value.size()) : text);
-    }
-}
-
-FileInspection inspect_json(const fs::path & path) {
-    const json object = json::parse(read_file(path), nullptr, false);
-    if (!object.is_object()) {
-        fail(ErrorKind::bad_input, "{}: is not a JSON object", path.string());
-    }
-    FileInspection result;
-    result.kind = FileKind::json;
-    add_json_facts(object, result);
     return result;
 }
 
@@ -295,6 +281,12 @@ const char * to_string(FileKind kind) {
         return "neurons";
     case FileKind::json:
         return "results";
+    case FileKind::evaluation:
+        return "evaluation";
+    case FileKind::lines:
+        return "JSON lines";
+    case FileKind::configuration:
+        return "configuration";
     case FileKind::adapter:
         return "LoRA adapter";
     case FileKind::model:
@@ -333,13 +325,16 @@ FileInspection inspect_file(const fs::path & path) {
         result = inspect_neurons(path);
     } else if (path.extension() == ".json") {
         result = inspect_json(path);
+    } else if (path.extension() == ".jsonl") {
+        result = inspect_json_lines(path);
+    } else if (path.extension() == ".toml") {
+        result = inspect_toml(path);
     } else {
-        fail(ErrorKind::bad_input,
-             "{}: is none of a run's folder, safetensors, npz, a GGUF model, control vector or LoRA, neurons.csv, or a "
-             "JSON "
-             "file of "
-             "results",
-             path.string());
+        fail(
+            ErrorKind::bad_input,
+            "{}: is none of a run's folder, safetensors, npz, a GGUF model, control vector or LoRA, neurons.csv, JSON, "
+            "JSON lines (.jsonl) or TOML",
+            path.string());
     }
     result.bytes = fs::file_size(path);
     return result;

@@ -21,6 +21,9 @@ enum class FileKind {
     tensors,
     neurons,
     json,
+    evaluation,
+    lines,
+    configuration,
     adapter,
     model,
     run
@@ -42,8 +45,8 @@ struct FileInspection {
 };
 
 /// Looks into a run's folder, a safetensors or npz file, a GGUF model, control vector or LoRA, a PEFT folder, a table
-/// of neurons (with its companion), or a JSON file of results. Throws Error(bad_input) for anything else, saying what
-/// is understood, and as the readers do for damaged files.
+/// of neurons (with its companion), a JSON file of results, JSON lines, or a configuration. Throws Error(bad_input) for
+/// anything else, saying what is understood, and as the readers do for damaged files.
 FileInspection inspect_file(const std::filesystem::path & path);
 
 } // namespace valuelens

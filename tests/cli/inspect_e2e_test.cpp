@@ -6,7 +6,9 @@
 #include "base/file.h"
 #include "cli/program.h"
 #include "store/activations.h"
+#include "store/safetensors.h"
 #include "support/tiny_language_model.h"
+#include "valuelens/evaluation.h"
 #include "valuelens/vectors.h"
 
 namespace valuelens {
@@ -148,6 +150,63 @@ TEST_F(Inspect, ALoraShowsWhatItChanges) {
     EXPECT_EQ(json["tensors"][0]["name"], "blk.1.ffn_down_exps.weight.lora_a");
     EXPECT_EQ(json["tensors"][0]["shape"], nlohmann::json({5, 2, 16}));
     EXPECT_EQ(json["tensors"][3]["shape"], nlohmann::json({32, 1}));
+}
+
+TEST_F(Inspect, ResultsShowTheirHeadlineNumbers) {
+    Evaluation evaluation;
+    evaluation.name = "pvq";
+    evaluation.model_name = "toy";
+    evaluation.variants = evaluation_variants({}, {}, nullptr);
+    evaluation.group_kind = "value";
+    evaluation.quantities = {"likeness"};
+    evaluation.measures = {{"likeness", "likeness", "1 to 6", Aggregate::mean, false, true}};
+    evaluation.rows = {{"likeness", "care", {{{4.25, 4, 4.5}, 3}}, {{}}}};
+    write_evaluation(folder / "pvq.json", evaluation);
+    EXPECT_EQ(inspect(folder / "pvq.json")["kind"], "evaluation");
+    EXPECT_THAT(run_program({"inspect", (folder / "pvq.json").string()}).out, HasSubstr("4.250 [4.000, 4.500]"));
+
+    write_file(folder / "tune.json",
+               R"({"format": "valuelens.tune/1", "curves": [{"intervention": "a:power/shared", "layers": [3, 5],)"
+               R"("points": [{}, {}], "above": {"strength": 2.5, "certain": null}, "below": null}]})");
+    EXPECT_EQ(inspect(folder / "tune.json")["facts"]["a:power/shared, layers 3-5"],
+              "2 strengths tried; chosen above 2.5, below none");
+
+    write_file(folder / "neurons.json", R"({"n_neuron": [4], "values": [{"value": "care", "counts": {"shared": 7},)"
+                                        R"("chance": {"shared": [1.5, 0, 3]}}]})");
+    EXPECT_EQ(inspect(folder / "neurons.json")["facts"]["care"], "7 shared (chance 1.5 [0, 3])");
+}
+
+TEST_F(Inspect, LinesAreCountedAndConfigurationsListed) {
+    write_file(folder / "out.jsonl", "{\"id\": 1, \"text\": \"a\"}\n\n{\"id\": 2}\n");
+    const auto lines = inspect(folder / "out.jsonl");
+    EXPECT_EQ(lines["kind"], "JSON lines");
+    EXPECT_EQ(lines["facts"]["lines"], "2");
+    EXPECT_EQ(lines["facts"]["text"], "in 1");
+    write_file(folder / "bad.jsonl", "{\"id\": 1}\nno\n");
+    expect_refused(folder / "bad.jsonl", {"bad.jsonl:2", "JSON object"});
+
+    write_file(folder / "config.toml", "[model]\npath = \"m.gguf\"\nthreads = 2\n");
+    const auto config = inspect(folder / "config.toml");
+    EXPECT_EQ(config["kind"], "configuration");
+    EXPECT_EQ(config["facts"]["model.path"], "m.gguf");
+    EXPECT_EQ(config["facts"]["model.threads"], "2");
+    write_file(folder / "bad.toml", "[model]\npath = \n");
+    expect_refused(folder / "bad.toml", {"bad.toml:2"});
+}
+
+TEST_F(Inspect, TensorsNamedLikeOursShowTheirShapes) {
+    const std::vector<float> values(6, 0.5f);
+    const std::vector<FloatTensor> tensors = {{"care/shared", {2, 3}, values}};
+    write_safetensors(folder / "alike.safetensors", tensors, {});
+    const auto json = inspect(folder / "alike.safetensors");
+    EXPECT_EQ(json["kind"], "tensors");
+    EXPECT_EQ(json["tensors"][0]["shape"], nlohmann::json({2, 3}));
+}
+
+TEST_F(Inspect, AModelShowsItsShape) {
+    const auto json = inspect(test::TinyLanguageModel::mixture().write(folder / "m.gguf"));
+    EXPECT_EQ(json["kind"], "model");
+    EXPECT_EQ(json["facts"]["n_embd"], "32");
 }
 
 TEST_F(Inspect, OtherFilesAreRefusedInOneSentence) {
