@@ -89,7 +89,7 @@ function addStep() {
   const step = { id: state.nextStep++, entry, scale: neurons ? 0 : resid ? 0.2 : 1, mode: "add", tokens: "all",
     unit: resid ? "resid" : "raw", layers: neurons ? "" : entry.layers === "" ? "0" : "" };
   state.steps.push(step);
-  const name = neurons ? `${entry.source}: ${entry.label}` : `${entry.source}: ${entry.label}`;
+  const name = `${entry.source}: ${entry.label}`;
   const item = element("li");
   item.append(element("span", { class: "name" }, name));
 

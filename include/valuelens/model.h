@@ -37,7 +37,7 @@ struct ModelInfo {
     std::uint64_t parameters = 0;
     int n_layer = 0;
     int n_embd = 0;
-    int n_ff = 0;     ///< of the first block with an MLP; 0 where the model states none
+    int n_ff = 0;     ///< of the widest block; 0 where the model states none
     int n_expert = 0; ///< 0: dense
     int n_vocab = 0;
     int n_ctx_train = 0;

@@ -4,6 +4,7 @@
 #include <signal.h>
 
 #include "base/fail.h"
+#include "base/host.h"
 
 namespace valuelens {
 
@@ -58,7 +59,9 @@ ServerUrl parse_server_url(const std::string & text, const std::string & what) {
     if (authority.empty() || authority.front() == ':') {
         fail(ErrorKind::usage, "{}: '{}' names no host; write http://host:port/v1", what, text);
     }
-    url.local = authority.starts_with("127.") || authority.starts_with("localhost") || authority.starts_with("[::1]");
+    const bool bracketed = authority.front() == '[';
+    url.local = is_loopback_host(bracketed ? authority.substr(1, authority.find(']') - 1)
+                                           : authority.substr(0, authority.find(':')));
     if (slash != std::string::npos) {
         url.path = text.substr(slash);
     }

@@ -120,7 +120,14 @@ void add_compliance_intervals(ComplianceLayer & layer, const LayerProducts & pro
                 gram(s, t) = gram(t, s) = products.deltas[place++][b];
             }
         }
-        const ComplianceStatistics statistics = compliance_statistics_of_gram(gram);
+        std::vector<Eigen::Index>
+            defined; // as for the estimate, which leaves out a value without vectors at this layer
+        for (Eigen::Index i = 0; i < n; ++i) {
+            if (std::isfinite(gram(i, i))) {
+                defined.push_back(i);
+            }
+        }
+        const ComplianceStatistics statistics = compliance_statistics_of_gram(gram(defined, defined));
         explained.push_back(statistics.explained);
         explained_unit.push_back(statistics.explained_unit);
         mean_cosine.push_back(statistics.mean_cosine);

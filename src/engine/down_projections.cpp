@@ -91,9 +91,6 @@ void DownProjections::Impl::read_keys(const gguf_context * header) {
                    : 0;
     };
     n_layer = static_cast<std::size_t>(std::max(0, info.n_layer));
-    if (const std::int64_t id = key("nextn_predict_layers"); id >= 0) {
-        n_layer -= std::min(n_layer, number(id));
-    }
     if (const std::int64_t id = key("swin_norm"); id >= 0 && gguf_get_kv_type(header, id) == GGUF_TYPE_BOOL) {
         swin_norm = gguf_get_val_bool(header, id);
     }

@@ -11,6 +11,7 @@
 #include <cstring>
 #include <filesystem>
 #include <memory>
+#include <numeric>
 
 #include "base/fail.h"
 #include "base/hash.h"
@@ -174,12 +175,11 @@ int number_of(const gguf_context * header, const std::string & key) {
         return gguf_get_val_i32(header, id);
     case GGUF_TYPE_UINT64:
         return static_cast<int>(gguf_get_val_u64(header, id));
-    case GGUF_TYPE_ARRAY: // one number per block: the first block stands for all
-        if (gguf_get_arr_type(header, id) == GGUF_TYPE_INT32 && gguf_get_arr_n(header, id) > 0) {
-            return static_cast<const std::int32_t *>(gguf_get_arr_data(header, id))[0];
-        }
-        if (gguf_get_arr_type(header, id) == GGUF_TYPE_UINT32 && gguf_get_arr_n(header, id) > 0) {
-            return static_cast<int>(static_cast<const std::uint32_t *>(gguf_get_arr_data(header, id))[0]);
+    case GGUF_TYPE_ARRAY: // one number per block: the largest
+        if (gguf_get_arr_type(header, id) == GGUF_TYPE_INT32 || gguf_get_arr_type(header, id) == GGUF_TYPE_UINT32) {
+            const auto * numbers = static_cast<const std::int32_t *>(gguf_get_arr_data(header, id));
+            return std::accumulate(numbers, numbers + gguf_get_arr_n(header, id), 0,
+                                   [](int a, int b) { return std::max(a, b); });
         }
         return 0;
     default:
@@ -210,7 +210,9 @@ ModelInfo read_model_info(const std::string & path) {
         info.name = fs::path(path).stem().string();
     }
     const std::string prefix = info.architecture + ".";
-    info.n_layer = number_of(first.get(), prefix + "block_count");
+    // Blocks that predict further tokens stand behind the others and are no part of the residual stream.
+    info.n_layer = std::max(0, number_of(first.get(), prefix + "block_count") -
+                                   number_of(first.get(), prefix + "nextn_predict_layers"));
     info.n_embd = number_of(first.get(), prefix + "embedding_length");
     info.n_ff = number_of(first.get(), prefix + "feed_forward_length");
     info.n_expert = number_of(first.get(), prefix + "expert_count");

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <condition_variable>
 #include <deque>
 #include <map>
@@ -113,7 +114,10 @@ struct LiveScheduler::Impl : private BatchOwner {
             std::erase(waiting, ticket);
             for (std::size_t at = 0; at < batcher.slots().size(); ++at) {
                 if (batcher.slots()[at] && batcher.slots()[at]->index() == ticket) {
-                    vacate(at, /* keep = */ true);
+                    // Nobody has looked at what the last batch of a steered one left in the cells.
+                    const bool steered = batcher.slots()[at]->request().intervention != nullptr;
+                    vacate(at, /* keep = */ !steered);
+                    soiled = soiled || steered;
                 }
             }
             ++n_cancelled;
@@ -181,7 +185,11 @@ struct LiveScheduler::Impl : private BatchOwner {
     void on_finished(std::size_t at) override {
         const Ticket ticket = batcher.slots()[at]->index();
         Response response = batcher.slots()[at]->take_response();
-        vacate(at, /* keep = */ true);
+        // A last token that was fed for its projections alone has no logits that would have told.
+        const bool finite = std::all_of(response.projections.begin(), response.projections.end(),
+                                        [](float x) { return std::isfinite(x); });
+        vacate(at, /* keep = */ finite);
+        soiled = soiled || !finite;
         ++n_finished;
         end(ticket, [&](const Callbacks & callbacks) { callbacks.on_done(std::move(response)); });
     }

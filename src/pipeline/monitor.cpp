@@ -147,14 +147,25 @@ nlohmann::ordered_json line_of(const Item & item, const WatchReading & reading, 
     json["monitor"] = watch_json(result.watch, result.thresholds ? &*result.thresholds : nullptr, reading, per_token);
     json["monitor"]["defended"] = item.defended;
     if (item.draft) {
-        for (std::size_t d = 0; d < result.watch.names.size(); ++d) {
-            json["monitor"]["draft"][result.watch.names[d]] = item.draft->early[d];
-        }
+        json["monitor"]["draft"] = draft_json(result.watch, *result.thresholds, *item.draft);
     }
     return json;
 }
 
 void warn(const MonitorResult & result, const MonitorOptions & options, ProgressSink & progress) {
+    for (std::size_t d = 0; !options.learn.empty() && d < result.watch.names.size(); ++d) {
+        const WatchThresholds & learned = *result.thresholds;
+        const bool guards =
+            std::find(learned.guard.begin(), learned.guard.end(), learned.names[d]) != learned.guard.end();
+        if (guards && learned.limits[d].early < 0) {
+            progress.message(
+                LogLevel::warning,
+                fmt::format("the threshold of {} is negative ({:.3g}): these responses point away from it, and taking "
+                            "it out moves them toward what is flagged; look at other blocks (--watch-layers) or guard "
+                            "another direction",
+                            learned.names[d], learned.limits[d].early));
+        }
+    }
     if (!result.too_long.empty()) {
         progress.message(LogLevel::warning,
                          fmt::format("{} lines do not fit the context and are left out (first: {}); raise --ctx-size",
@@ -185,6 +196,10 @@ MonitorResult monitor(const MonitorOptions & options, ProgressSink & progress, s
     if (!options.output.empty()) {
         output = std::make_unique<AtomicFile>(options.output);
     }
+    if (!options.learn.empty()) { // said before the work, not after it
+        guarded_names(result.watch, options.guard);
+        AtomicFile{options.learn};
+    }
     Monitoring monitoring(options, result, info);
     const std::shared_ptr<Model> model = Model::load(options.model, progress, stop);
     Scheduler scheduler(model, options.scheduler);
@@ -206,6 +221,7 @@ MonitorResult monitor(const MonitorOptions & options, ProgressSink & progress, s
                 continue;
             }
             WatchReading reading = monitoring.reading_of(item.response);
+            reading.defended = item.defended;
             ++result.n_responses;
             if (reading.n_tokens == 0) {
                 ++result.n_empty;

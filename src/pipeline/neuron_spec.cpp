@@ -90,24 +90,6 @@ int read_expert(std::string_view cell, const std::string & where, const ModelInf
     return cell == "shared" ? shared_expert : read_number(cell, where, "expert", model.n_expert);
 }
 
-/// A table that `valuelens neurons` made has a JSON beside it that names its model; one made elsewhere need not.
-void require_table_of_model(const NeuronSpec & spec, const ModelInfo & model) {
-    const std::filesystem::path beside = std::filesystem::path(spec.file).replace_extension(".json");
-    if (beside == spec.file || !std::filesystem::exists(beside)) {
-        return;
-    }
-    const auto json = nlohmann::json::parse(read_file(beside), nullptr, /* allow_exceptions = */ false);
-    if (!json.is_object() || !json.contains("model_hash") || !json["model_hash"].is_string()) {
-        return;
-    }
-    Provenance provenance;
-    provenance.model_hash = json["model_hash"].get<std::string>();
-    provenance.model_name = json.contains("model_name") && json["model_name"].is_string()
-                                ? json["model_name"].get<std::string>()
-                                : "without a name";
-    require_same_model(provenance, model.identity, model.name, spec.file);
-}
-
 std::set<NeuronId> select_neurons(const NeuronSpec & spec, const ModelInfo & model) {
     std::optional<Columns> columns;
     std::set<NeuronId> selected;
@@ -151,6 +133,23 @@ std::set<NeuronId> select_neurons(const NeuronSpec & spec, const ModelInfo & mod
 
 } // namespace
 
+void require_table_of_model(const std::filesystem::path & table, const ModelInfo & model) {
+    const std::filesystem::path beside = std::filesystem::path(table).replace_extension(".json");
+    if (beside == table || !std::filesystem::exists(beside)) {
+        return;
+    }
+    const auto json = nlohmann::json::parse(read_file(beside), nullptr, /* allow_exceptions = */ false);
+    if (!json.is_object() || !json.contains("model_hash") || !json["model_hash"].is_string()) {
+        return;
+    }
+    Provenance provenance;
+    provenance.model_hash = json["model_hash"].get<std::string>();
+    provenance.model_name = json.contains("model_name") && json["model_name"].is_string()
+                                ? json["model_name"].get<std::string>()
+                                : "without a name";
+    require_same_model(provenance, model.identity, model.name, table);
+}
+
 NeuronSpec parse_neuron_spec(const std::string & text) {
     NeuronSpec spec;
     spec.text = parse_spec_text(text, "--scale-neurons", {"value", "category", "beta", "layers"});
@@ -174,7 +173,7 @@ std::vector<NeuronScale> load_neuron_scales(std::span<const NeuronSpec> specs, c
         if (spec.layers) {
             require_layers(spec.text, *spec.layers, model.n_layer);
         }
-        require_table_of_model(spec, model);
+        require_table_of_model(spec.file, model);
         for (const NeuronId & neuron : select_neurons(spec, model)) {
             factors.try_emplace(neuron, 1.0f).first->second *= spec.beta;
         }

@@ -26,6 +26,10 @@ struct NeuronSpec {
 /// Throws Error(usage) that quotes the specification.
 NeuronSpec parse_neuron_spec(const std::string & text);
 
+/// A table that `valuelens neurons` made has a JSON beside it that names its model; one made elsewhere need not. Throws
+/// Error(bad_input) where that is another model.
+void require_table_of_model(const std::filesystem::path & table, const ModelInfo & model);
+
 /// The neurons of all specifications, ascending by layer, expert and neuron; factors of a neuron that several name are
 /// multiplied. Throws Error(bad_input) with file:line for a broken table, a neuron that the model does not have or that
 /// comes twice in one selection, a table whose JSON beside it (neurons.json of neurons.csv) names another model, and

@@ -50,6 +50,10 @@ SteerSpec spec_of(const std::filesystem::path & file, const std::string & key, S
     return spec;
 }
 
+bool is_guarded(const WatchThresholds & thresholds, const std::string & name) {
+    return std::find(thresholds.guard.begin(), thresholds.guard.end(), name) != thresholds.guard.end();
+}
+
 double quantile_of(std::vector<double> numbers, double quantile) {
     std::sort(numbers.begin(), numbers.end());
     const auto rank = static_cast<std::size_t>(std::ceil(quantile * static_cast<double>(numbers.size())));
@@ -114,7 +118,12 @@ Intervention load_ablation(const std::filesystem::path & file, std::span<const s
     Intervention ablation;
     for (const std::string & key : keys) {
         const Directions directions = read_directions(file, key, RowLocation::layer_output);
-        for (const int layer : directions.layers) {
+        std::vector<int> layers = directions.layers;
+        if (layers.empty()) { // one vector for no block in particular
+            layers.resize(static_cast<std::size_t>(model.n_layer));
+            std::iota(layers.begin(), layers.end(), 0);
+        }
+        for (const int layer : layers) {
             const std::span<const float> row = row_of_layer(directions, layer);
             const bool defined = std::all_of(row.begin(), row.end(), [](float x) { return std::isfinite(x); }) &&
                                  std::any_of(row.begin(), row.end(), [](float x) { return x != 0; });
@@ -151,14 +160,7 @@ WatchReading read_watch(std::size_t n_directions, std::size_t window, std::span<
     return reading;
 }
 
-WatchThresholds learn_thresholds(const Watch & watch, std::span<const WatchReading> readings, double quantile,
-                                 std::size_t window, std::vector<std::string> guard, const ModelInfo & model) {
-    WatchThresholds thresholds;
-    thresholds.names = watch.names;
-    thresholds.window = window;
-    thresholds.quantile = quantile;
-    thresholds.digest = watch.digest;
-    thresholds.model_name = model.name;
+std::vector<std::string> guarded_names(const Watch & watch, std::vector<std::string> guard) {
     if (guard.empty()) {
         const bool known = std::find(watch.names.begin(), watch.names.end(), compliance_key) != watch.names.end();
         guard = {known ? compliance_key : watch.names.front()};
@@ -169,7 +171,18 @@ WatchThresholds learn_thresholds(const Watch & watch, std::span<const WatchReadi
                  fmt::join(watch.names, ", "));
         }
     }
-    thresholds.guard = std::move(guard);
+    return guard;
+}
+
+WatchThresholds learn_thresholds(const Watch & watch, std::span<const WatchReading> readings, double quantile,
+                                 std::size_t window, std::vector<std::string> guard, const ModelInfo & model) {
+    WatchThresholds thresholds;
+    thresholds.names = watch.names;
+    thresholds.window = window;
+    thresholds.quantile = quantile;
+    thresholds.digest = watch.digest;
+    thresholds.model_name = model.name;
+    thresholds.guard = guarded_names(watch, std::move(guard));
     std::vector<const WatchReading *> usable;
     for (const WatchReading & reading : readings) {
         if (reading.n_tokens > 0) {
@@ -243,22 +256,38 @@ WatchThresholds read_thresholds(const std::filesystem::path & path, const Watch 
              "`valuelens monitor --learn`",
              path.string(), thresholds.model_name);
     }
+    // With either of these nothing would ever be flagged, and nobody would know.
+    if (thresholds.window == 0) {
+        fail(ErrorKind::bad_input, "{}: window is 0; it is the number of tokens that a draft is judged by, at least 1",
+             path.string());
+    }
+    if (thresholds.guard.empty()) {
+        fail(ErrorKind::bad_input, "{}: guard names no direction; it must name at least one of {}", path.string(),
+             fmt::join(thresholds.names, ", "));
+    }
+    for (const std::string & name : thresholds.guard) {
+        if (std::find(thresholds.names.begin(), thresholds.names.end(), name) == thresholds.names.end()) {
+            fail(ErrorKind::bad_input, "{}: guard names '{}', which is not among its directions ({})", path.string(),
+                 name, fmt::join(thresholds.names, ", "));
+        }
+    }
     return thresholds;
 }
 
 std::vector<bool> exceeding(const WatchThresholds & thresholds, const WatchReading & reading, bool early) {
     std::vector<bool> exceeds;
     for (std::size_t d = 0; d < thresholds.names.size(); ++d) {
-        exceeds.push_back(early ? reading.early[d] > thresholds.limits[d].early
-                                : reading.mean[d] > thresholds.limits[d].mean);
+        // The projections of what was taken out are 0, and a threshold may lie below that.
+        const bool taken_out = reading.defended && is_guarded(thresholds, thresholds.names[d]);
+        exceeds.push_back(!taken_out && (early ? reading.early[d] > thresholds.limits[d].early
+                                               : reading.mean[d] > thresholds.limits[d].mean));
     }
     return exceeds;
 }
 
 bool is_flagged(const WatchThresholds & thresholds, const std::vector<bool> & exceeds) {
     for (std::size_t d = 0; d < thresholds.names.size(); ++d) {
-        if (exceeds[d] && std::find(thresholds.guard.begin(), thresholds.guard.end(), thresholds.names[d]) !=
-                              thresholds.guard.end()) {
+        if (exceeds[d] && is_guarded(thresholds, thresholds.names[d])) {
             return true;
         }
     }
@@ -290,6 +319,14 @@ nlohmann::ordered_json watch_json(const Watch & watch, const WatchThresholds * t
     }
     if (thresholds != nullptr) {
         json["flagged"] = is_flagged(*thresholds, exceeds);
+    }
+    return json;
+}
+
+nlohmann::ordered_json draft_json(const Watch & watch, const WatchThresholds & thresholds, const WatchReading & draft) {
+    nlohmann::ordered_json json = {{"tokens", draft.n_tokens}, {"directions", nlohmann::ordered_json::object()}};
+    for (std::size_t d = 0; d < watch.names.size(); ++d) {
+        json["directions"][watch.names[d]] = {{"early", draft.early[d]}, {"threshold", thresholds.limits[d].early}};
     }
     return json;
 }

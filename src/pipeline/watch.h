@@ -48,6 +48,7 @@ struct WatchReading {
     std::vector<double> early; ///< [directions], mean over the first `window` tokens
     std::vector<double> mean;  ///< [directions], over all; NaN without tokens
     std::size_t n_tokens = 0;
+    bool defended = false; ///< written with the guarded directions taken out: what is left of those is no finding
 };
 
 WatchReading read_watch(std::size_t n_directions, std::size_t window, std::span<const float> prompt_projection,
@@ -70,6 +71,10 @@ struct WatchThresholds {
     std::string model_name;
 };
 
+/// The directions that flag a response: those asked for, else the compliance direction where it is watched, else the
+/// first. Throws Error(usage) for one that is not watched.
+std::vector<std::string> guarded_names(const Watch & watch, std::vector<std::string> guard);
+
 /// The quantile of each number over the responses (the smallest number that at least that share of them does not
 /// exceed). Responses without tokens are left out. Throws Error(bad_input) where no response is left, Error(usage) for
 /// a guard that is not watched.
@@ -80,7 +85,8 @@ void write_thresholds(const std::filesystem::path & path, const WatchThresholds 
 /// Throws Error(bad_input) where the file is not one of thresholds, or was learned with other directions or blocks.
 WatchThresholds read_thresholds(const std::filesystem::path & path, const Watch & watch);
 
-/// Which directions exceed their threshold: the means of a whole response, or of its first tokens.
+/// Which directions exceed their threshold: the means of a whole response, or of its first tokens. Of a defended
+/// response the guarded ones do not.
 std::vector<bool> exceeding(const WatchThresholds & thresholds, const WatchReading & reading, bool early);
 /// Whether a guarded one is among them.
 bool is_flagged(const WatchThresholds & thresholds, const std::vector<bool> & exceeds);
@@ -89,5 +95,8 @@ bool is_flagged(const WatchThresholds & thresholds, const std::vector<bool> & ex
 /// thresholds is left out without them, `tokens` unless `per_token`.
 nlohmann::ordered_json watch_json(const Watch & watch, const WatchThresholds * thresholds, const WatchReading & reading,
                                   bool per_token);
+
+/// Of a draft that was thrown away: {"tokens", "directions": {name: {"early", "threshold"}}}.
+nlohmann::ordered_json draft_json(const Watch & watch, const WatchThresholds & thresholds, const WatchReading & draft);
 
 } // namespace valuelens

@@ -96,13 +96,37 @@ std::vector<Token> read_tokens(const json & list, const Model & model) {
     return tokens;
 }
 
+/// Tokenizing takes time and room that grow with the text, before anything says how many tokens it has.
+void require_short(std::size_t bytes, const ApiLimits & limits, const char * param) {
+    if (bytes > limits.prompt_bytes) {
+        throw ApiError(
+            400,
+            fmt::format("the prompt has {} bytes, which no {} tokens of the context can hold", bytes, limits.context),
+            param, "context_length_exceeded");
+    }
+}
+
+std::vector<Token> read_text(const json & text, const Model & model, const ApiLimits & limits) {
+    const std::string & read = text.get_ref<const std::string &>();
+    require_short(read.size(), limits, "prompt");
+    return model.render_plain(read).tokens;
+}
+
+void require_few(std::size_t n_prompts, int n, const ApiLimits & limits) {
+    if (n_prompts * static_cast<std::size_t>(n) > static_cast<std::size_t>(limits.choices)) {
+        refuse("prompt", "{} prompts with {} responses each; this server gives up to {} responses to a request",
+               n_prompts, n, limits.choices);
+    }
+}
+
 /// A text, tokens, or a list of either.
-std::vector<std::vector<Token>> read_prompts(const json * prompt, const Model & model) {
+std::vector<std::vector<Token>> read_prompts(const json * prompt, int n, const Model & model,
+                                             const ApiLimits & limits) {
     if (prompt == nullptr) {
         refuse("prompt", "prompt is missing");
     }
     if (prompt->is_string()) {
-        return {model.render_plain(prompt->get<std::string>()).tokens};
+        return {read_text(*prompt, model, limits)};
     }
     if (!prompt->is_array() || prompt->empty()) {
         refuse("prompt", "prompt must be a string, a list of strings, or lists of tokens");
@@ -110,13 +134,13 @@ std::vector<std::vector<Token>> read_prompts(const json * prompt, const Model & 
     if (prompt->front().is_number()) {
         return {read_tokens(*prompt, model)};
     }
+    require_few(prompt->size(), n, limits);
     std::vector<std::vector<Token>> prompts;
     for (const json & one : *prompt) {
         if (!one.is_string() && !one.is_array()) {
             refuse("prompt", "prompt must be a string, a list of strings, or lists of tokens");
         }
-        prompts.push_back(one.is_string() ? model.render_plain(one.get<std::string>()).tokens
-                                          : read_tokens(one, model));
+        prompts.push_back(one.is_string() ? read_text(one, model, limits) : read_tokens(one, model));
     }
     return prompts;
 }
@@ -273,18 +297,20 @@ ApiRequest read_api_request(std::string_view body, Endpoint endpoint, const Mode
             refuse("messages", "the model has no chat template; use /v1/completions, or start the server with "
                                "--chat-template");
         }
-        request.prompts = {model.render_messages(read_messages(fields.find("messages"))).tokens};
+        const std::vector<ChatMessage> messages = read_messages(fields.find("messages"));
+        std::size_t bytes = 0;
+        for (const ChatMessage & message : messages) {
+            bytes += message.content.size();
+        }
+        require_short(bytes, limits, "messages");
+        request.prompts = {model.render_messages(messages).tokens};
     } else {
-        request.prompts = read_prompts(fields.find("prompt"), model);
+        request.prompts = read_prompts(fields.find("prompt"), request.n, model, limits);
     }
     for (const std::vector<Token> & prompt : request.prompts) {
         if (prompt.empty()) {
             refuse(endpoint == Endpoint::chat ? "messages" : "prompt", "the prompt has no tokens");
         }
-    }
-    if (request.choices() > static_cast<std::size_t>(limits.choices)) {
-        refuse("prompt", "{} prompts with {} responses each; this server gives up to {} responses to a request",
-               request.prompts.size(), request.n, limits.choices);
     }
     read_max_tokens(fields, limits, request);
     const json * steering = fields.find("steering");

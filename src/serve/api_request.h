@@ -19,9 +19,10 @@ enum class Endpoint { chat, completions };
 
 /// What one request may ask for at most.
 struct ApiLimits {
-    std::size_t context = 0; ///< tokens of prompt and response
-    int max_tokens = 2048;   ///< of a response
-    int choices = 16;        ///< responses to one request
+    std::size_t context = 0;      ///< tokens of prompt and response
+    std::size_t prompt_bytes = 0; ///< more cannot be `context` tokens; refused before it is tokenized
+    int max_tokens = 2048;        ///< of a response
+    int choices = 16;             ///< responses to one request
 };
 
 /// A request of either endpoint, understood and checked.

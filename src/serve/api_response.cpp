@@ -202,12 +202,7 @@ ordered_json ApiResponse::monitor_json(const ChoiceEnd & end) const {
     ordered_json json = watch_json(guard_->watch, thresholds, *end.watched, request_.per_token);
     json["defended"] = end.defended;
     if (end.draft) {
-        ordered_json draft = ordered_json::object();
-        for (std::size_t d = 0; d < guard_->watch.names.size(); ++d) {
-            draft[guard_->watch.names[d]] = {{"early", end.draft->early[d]},
-                                             {"threshold", thresholds->limits[d].early}};
-        }
-        json["draft"] = {{"tokens", end.draft->n_tokens}, {"directions", std::move(draft)}};
+        json["draft"] = draft_json(guard_->watch, *thresholds, *end.draft);
     }
     return json;
 }

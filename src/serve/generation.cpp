@@ -93,6 +93,7 @@ struct Generation::State : std::enable_shared_from_this<State> {
         if (tools.guard != nullptr) {
             end.watched =
                 read_watch(watched(), tools.guard->window(), response.prompt_projection, response.projections);
+            end.watched->defended = choice.defended;
         }
         {
             const std::lock_guard lock(mutex);

@@ -13,6 +13,7 @@
 
 #include "base/embedded.h"
 #include "base/fail.h"
+#include "base/host.h"
 #include "serve/service.h"
 
 namespace valuelens {
@@ -43,10 +44,6 @@ const std::set<std::string> counted_paths = {"/",
                                              "/v1/chat/completions",
                                              "/v1/completions",
                                              "/v1/steering"};
-
-bool is_loopback(const std::string & host) {
-    return host == "localhost" || host == "::1" || host.starts_with("127.");
-}
 
 /// "example.org:8080" -> "example.org", "[::1]:8080" -> "::1".
 std::string host_name(const std::string & header) {
@@ -94,7 +91,7 @@ std::string plain_problem(const HttpRequest & request, int status, std::size_t m
 
 struct Server::Impl {
     Impl(const ServeOptions & given, ProgressSink & sink, std::stop_token stop)
-        : options(given), progress(sink), loopback(is_loopback(given.host)) {
+        : options(given), progress(sink), loopback(is_loopback_host(given.host)) {
         set_limits();
         // Not the library's choice, SO_REUSEPORT: two servers on one port would share its clients.
         http.set_socket_options([](socket_t socket) {
@@ -149,7 +146,7 @@ struct Server::Impl {
     void check(const HttpRequest & request) const {
         // A page of another site whose name was made to point here must not reach a server that trusts its machine.
         const std::string host = host_name(request.get_header_value("Host"));
-        if (loopback && !is_loopback(host) && host != options.host) {
+        if (loopback && !is_loopback_host(host) && host != options.host) {
             throw ApiError(403, "the Host header names another machine; this server answers its own machine alone");
         }
         if (!options.api_key.empty() && open_paths.count(request.path) == 0) {

@@ -89,6 +89,15 @@ ordered_json source_json(const Source & source) {
     return json;
 }
 
+/// Bytes of the longest text that is one token.
+std::size_t longest_token(const Model & model) {
+    std::size_t longest = 1;
+    for (Token token = 0; token < model.info().n_vocab; ++token) {
+        longest = std::max(longest, model.detokenize(std::span(&token, 1)).size());
+    }
+    return longest;
+}
+
 } // namespace
 
 Service::Service(const ServeOptions & options, ProgressSink & progress, std::stop_token stop)
@@ -99,8 +108,14 @@ Service::Service(const ServeOptions & options, ProgressSink & progress, std::sto
       created_(static_cast<std::int64_t>(std::time(nullptr))), seed_(options.seed ? *options.seed : random_seed()),
       scheduler_(std::make_unique<LiveScheduler>(model_, options.scheduler, progress)),
       gate_(scheduler_->sequences() + options.queue) {
+    if (sources_.has_more()) {
+        progress.message(LogLevel::warning, fmt::format("{} has more files than serve looks at; put what requests may "
+                                                        "name into a folder of its own",
+                                                        options.sources.string()));
+    }
     room_ = scheduler_->sequences() + options.queue;
     limits_.context = scheduler_->context_size();
+    limits_.prompt_bytes = limits_.context * longest_token(*model_);
     limits_.max_tokens = options.max_tokens;
     limits_.choices = static_cast<int>(std::min<std::size_t>(static_cast<std::size_t>(options.max_choices), room_));
 }

@@ -1,14 +1,16 @@
 #include "serve/sources.h"
 
 #include <algorithm>
-#include <cstring>
 #include <fstream>
 #include <numeric>
 
 #include "base/fail.h"
 #include "base/file.h"
 #include "engine/adapter_file.h"
+#include "pipeline/neuron_spec.h"
 #include "serve/api_error.h"
+#include "steer/directions.h"
+#include "steer/named_layers.h"
 #include "steer/npz.h"
 #include "store/provenance.h"
 #include "store/safetensors.h"
@@ -21,6 +23,7 @@ namespace {
 
 constexpr std::size_t most_files = 1000;
 constexpr int deepest_folder = 4;
+constexpr const char * activations_folder = "activations"; // of a run: shards of responses, no directions
 
 bool is_inside(const fs::path & path, const fs::path & root) {
     const auto [in_root, in_path] = std::mismatch(root.begin(), root.end(), path.begin(), path.end());
@@ -61,12 +64,7 @@ void look_into_safetensors(const fs::path & path, const ModelInfo & model, Sourc
     if (file.metadata().count("model_hash") != 0) {
         require_same_model(provenance_from_metadata(file.metadata(), path), model.identity, model.name, path);
     }
-    std::optional<std::vector<std::int64_t>> named;
-    if (file.contains("layers") && file.find("layers").dtype == DType::i64) {
-        const TensorView & view = file.find("layers");
-        named.emplace(view.count());
-        std::memcpy(named->data(), view.bytes.data(), view.bytes.size());
-    }
+    const std::optional<std::vector<std::int64_t>> named = named_layers(file);
     source.resid_unit = file.contains("resid_norm");
     for (const std::string & name : file.names()) {
         if (const auto layers = layers_of(file.find(name).shape, model, named)) {
@@ -75,17 +73,31 @@ void look_into_safetensors(const fs::path & path, const ModelInfo & model, Sourc
     }
 }
 
+/// Files that are no safetensors say their model, if at all, where their reader finds it.
+void require_direction_of_model(const fs::path & path, const std::string & key, const ModelInfo & model) {
+    const Directions directions = read_directions(path, key, RowLocation::layer_output);
+    if (directions.provenance) {
+        require_same_model(*directions.provenance, model.identity, model.name, path);
+    }
+}
+
 void look_into_npz(const fs::path & path, const ModelInfo & model, Source & source) {
     const NpzFile file(path);
-    std::optional<std::vector<std::int64_t>> named;
-    if (file.contains("layers") && file.find("layers").descr == "<i8") {
-        named = file.read_i64("layers");
-    }
+    const std::optional<std::vector<std::int64_t>> named = named_layers(file);
     source.resid_unit = file.contains("resid_norm");
     for (const std::string & name : file.names()) {
-        if (const auto layers = layers_of(file.find(name).shape, model, named)) {
+        std::optional<std::vector<int>> layers;
+        try {
+            layers = layers_of(file.find(name).shape, model, named);
+        } catch (const Error &) {
+            continue; // an array that cannot be a direction leaves the others as they are
+        }
+        if (layers) {
             source.keys.push_back({name, *layers});
         }
+    }
+    if (!source.keys.empty()) {
+        require_direction_of_model(path, source.keys.front().key, model);
     }
 }
 
@@ -95,6 +107,7 @@ void look_into_control_vector(const fs::path & path, const ModelInfo & model, So
         fail(ErrorKind::bad_input, "its directions are {} wide, the model's stream is {}",
              vector.directions.begin()->second.size(), model.n_embd);
     }
+    require_direction_of_model(path, "", model);
     SourceKey key;
     for (const auto & [block, direction] : vector.directions) {
         key.layers.push_back(block);
@@ -114,7 +127,8 @@ std::vector<std::string> cells_of(std::string_view line) {
     return cells;
 }
 
-void look_into_neurons(const fs::path & path, Source & source) {
+void look_into_neurons(const fs::path & path, const ModelInfo & model, Source & source) {
+    require_table_of_model(path, model);
     source.kind = Source::Kind::neurons;
     std::vector<std::string> header;
     std::map<std::pair<std::string, std::string>, std::size_t> counts;
@@ -172,8 +186,13 @@ Sources::Files Sources::scan() const {
     }
     std::error_code problem;
     fs::recursive_directory_iterator at(root_, fs::directory_options::skip_permission_denied, problem);
-    for (; !problem && at != fs::recursive_directory_iterator() && files.size() < most_files; at.increment(problem)) {
-        if (at.depth() >= deepest_folder) {
+    more_ = false;
+    for (; !problem && at != fs::recursive_directory_iterator(); at.increment(problem)) {
+        if (files.size() == most_files) {
+            more_ = true;
+            break;
+        }
+        if (at.depth() >= deepest_folder || at->path().filename() == activations_folder) {
             at.disable_recursion_pending();
         }
         std::error_code broken;
@@ -185,10 +204,16 @@ Sources::Files Sources::scan() const {
     return files;
 }
 
+bool Sources::has_more() const {
+    const std::lock_guard lock(mutex_);
+    return more_;
+}
+
 std::vector<Source> Sources::list() const {
-    const Files files = scan();
+    Files files;
     {
         const std::lock_guard lock(mutex_);
+        files = scan();
         files_ = files;
         scanned_ = std::chrono::steady_clock::now();
     }
@@ -202,7 +227,7 @@ std::vector<Source> Sources::list() const {
             } else if (path.extension() == ".npz") {
                 look_into_npz(path, model_, source);
             } else if (path.extension() == ".csv") {
-                look_into_neurons(path, source);
+                look_into_neurons(path, model_, source);
             } else if (is_control_vector(path)) {
                 look_into_control_vector(path, model_, source);
             } else {

@@ -47,6 +47,9 @@ public:
     /// All files, by name, looked up anew.
     std::vector<Source> list() const;
 
+    /// Whether the folder has more files than are looked at; the others cannot be asked for.
+    bool has_more() const;
+
     /// The path behind a name. Looks again (at most every second) where the name is new. Throws ApiError(400) about
     /// `param` for a name that is none.
     std::filesystem::path find(const std::string & name, const std::string & param) const;
@@ -56,12 +59,13 @@ public:
 
 private:
     using Files = std::map<std::string, std::filesystem::path, std::less<>>;
-    Files scan() const;
+    Files scan() const; // with the lock held
 
     std::filesystem::path root_; ///< canonical
     ModelInfo model_;
     mutable std::mutex mutex_;
     mutable Files files_;
+    mutable bool more_ = false;
     mutable std::chrono::steady_clock::time_point scanned_;
 };
 

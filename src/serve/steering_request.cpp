@@ -6,6 +6,8 @@
 #include <limits>
 #include <optional>
 #include <set>
+#include <sstream>
+#include <string>
 #include <vector>
 
 #include "pipeline/neuron_spec.h"
@@ -40,7 +42,7 @@ bool is_index(const json & value, int end) {
                : value.is_number_integer() && value.get<std::int64_t>() >= 0 && value.get<std::int64_t>() < end;
 }
 
-/// Layers as 12, "8-14" or [8, 9, 14].
+/// Layers as 12, "8-14", "3,8-14" (as GET /v1/steering writes them) or [8, 9, 14].
 struct LayerChoice {
     LayerRange range;
     std::set<int> only; ///< empty: all of the range
@@ -55,11 +57,27 @@ std::optional<LayerChoice> read_layers(Fields & fields, int n_layer) {
     const std::string path = fields.path("layers");
     LayerChoice choice;
     if (value->is_string()) {
-        const std::optional<LayerRange> range = parse_layer_range(value->get<std::string>());
-        if (!range) {
-            refuse(path, "{} must be \"A-B\" with block numbers from 0, A not above B", path);
+        std::stringstream parts(value->get<std::string>());
+        std::vector<LayerRange> ranges;
+        for (std::string part; std::getline(parts, part, ',');) {
+            const std::optional<LayerRange> range = parse_layer_range(part);
+            if (!range || range->last >= any_layer) {
+                refuse(path,
+                       "{} must be \"A-B\", or several such with commas, with block numbers from 0, A not above B",
+                       path);
+            }
+            ranges.push_back(*range);
         }
-        choice.range = *range;
+        if (ranges.empty()) {
+            refuse(path, "{} is empty; leave it out for all blocks", path);
+        }
+        choice.range = ranges.front();
+        for (const LayerRange & range : ranges) {
+            choice.range = {std::min(choice.range.first, range.first), std::max(choice.range.last, range.last)};
+            for (int layer = range.first; ranges.size() > 1 && layer <= range.last; ++layer) {
+                choice.only.insert(layer);
+            }
+        }
     } else if (is_index(*value, any_layer)) {
         choice.range = {value->get<int>(), value->get<int>()};
     } else if (value->is_array() && !value->empty() && value->size() <= 1000 &&

@@ -12,6 +12,7 @@
 
 #include "base/fail.h"
 #include "engine/adapter_file.h"
+#include "steer/named_layers.h"
 #include "steer/npz.h"
 #include "store/provenance.h"
 #include "store/safetensors.h"
@@ -22,7 +23,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char * layers_name = "layers";
 constexpr const char * resid_norm_name = "resid_norm";
 constexpr const char * npz_metadata_name = "metadata";
 constexpr std::string_view gguf_prefix = "valuelens.";
@@ -83,27 +83,6 @@ void read_tensor(Directions & directions, const File & file, std::vector<std::si
     }
 }
 
-std::optional<std::vector<std::int64_t>> named_layers(const SafetensorsFile & file) {
-    if (!file.contains(layers_name)) {
-        return std::nullopt;
-    }
-    const TensorView & view = file.find(layers_name);
-    if (view.dtype != DType::i64 && view.dtype != DType::i32) {
-        return std::nullopt;
-    }
-    std::vector<std::int64_t> layers(view.count());
-    for (std::size_t i = 0; i < layers.size(); ++i) {
-        if (view.dtype == DType::i64) {
-            std::memcpy(&layers[i], view.bytes.data() + i * sizeof(std::int64_t), sizeof(std::int64_t));
-        } else {
-            std::int32_t narrow = 0;
-            std::memcpy(&narrow, view.bytes.data() + i * sizeof(narrow), sizeof(narrow));
-            layers[i] = narrow;
-        }
-    }
-    return layers;
-}
-
 void read_from_safetensors(Directions & directions) {
     const SafetensorsFile file(directions.file);
     take_provenance(directions, file.metadata());
@@ -124,14 +103,7 @@ void read_from_npz(Directions & directions) {
         }
         take_provenance(directions, metadata);
     }
-    std::optional<std::vector<std::int64_t>> named;
-    if (file.contains(layers_name)) {
-        const std::string descr = file.find(layers_name).descr;
-        if (descr == "<i8" || descr == "<i4") {
-            named = file.read_i64(layers_name);
-        }
-    }
-    read_tensor(directions, file, file.find(directions.key).shape, named);
+    read_tensor(directions, file, file.find(directions.key).shape, named_layers(file));
 }
 
 /// EasySteer states what its directions were captured from; heads and routers are not the residual stream.

@@ -23,7 +23,7 @@ protected:
             model_ = model_.empty() ? test::cached_model("smollm2-135m", type) : model_;
         }
         if (model_.empty()) {
-            GTEST_SKIP() << "smollm2-135m is not in the cache; valuelens models fetch smollm2-135m";
+            FAIL() << "smollm2-135m is not in the cache; valuelens models fetch smollm2-135m";
         }
         write_file(input_,
                    "{\"id\": \"a\", \"system\": \"\", \"user\": \"How are you?\", \"response\": \"Fine, and you?\"}\n"

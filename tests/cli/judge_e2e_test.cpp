@@ -70,7 +70,7 @@ protected:
 
 TEST_F(JudgeCommands, AProbeIsTrainedAndMeasured) {
     if (test::cached_model("smollm2-135m", "bf16").empty()) {
-        GTEST_SKIP() << "smollm2-135m-bf16 is not in the cache: valuelens models fetch smollm2-135m";
+        FAIL() << "smollm2-135m-bf16 is not in the cache: valuelens models fetch smollm2-135m";
     }
     const std::string probe = (folder_ / "probe.safetensors").string();
     const ProgramResult trained =

@@ -22,7 +22,7 @@ protected:
             model_ = model_.empty() ? test::cached_model("smollm2-135m", type) : model_;
         }
         if (model_.empty()) {
-            GTEST_SKIP() << "smollm2-135m is not in the cache; valuelens models fetch smollm2-135m";
+            FAIL() << "smollm2-135m is not in the cache; valuelens models fetch smollm2-135m";
         }
     }
 

@@ -26,6 +26,8 @@ TEST(ServerUrl, IsOriginAndPathOfTheApi) {
     expect("https://example.org/api/v1/", "https://example.org", "/api/v1", true, false);
     expect("https://example.org/v1/chat/completions", "https://example.org", "/v1", true, false);
     expect("http://[::1]:8080/v1", "http://[::1]:8080", "/v1", false, true);
+    expect("http://localhost.example.org/v1", "http://localhost.example.org", "/v1", false, false);
+    expect("http://127.0.0.1.example.org:80", "http://127.0.0.1.example.org:80", "/v1", false, false);
 }
 
 TEST(ServerUrl, AnythingElseIsRefusedWithItsName) {

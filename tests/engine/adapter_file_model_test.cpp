@@ -51,7 +51,7 @@ protected:
     static void TearDownTestSuite() { model.reset(); }
     void SetUp() override {
         if (!model) {
-            GTEST_SKIP() << "smollm2-135m-f32 is not in the cache; valuelens models fetch smollm2-135m --type f32";
+            FAIL() << "smollm2-135m-f32 is not in the cache; valuelens models fetch smollm2-135m --type f32";
         }
         request_.kind = RequestKind::continue_;
         request_.prompt = model->render_chat("", "What do you value most?").tokens;

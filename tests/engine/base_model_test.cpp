@@ -14,7 +14,7 @@ protected:
     void SetUp() override {
         path = test::cached_model("gemma3-270m", "original");
         if (path.empty()) {
-            GTEST_SKIP() << "gemma3-270m is not in the cache: valuelens models fetch gemma3-270m --type original";
+            FAIL() << "gemma3-270m is not in the cache: valuelens models fetch gemma3-270m --type original";
         }
     }
 

@@ -33,7 +33,7 @@ constexpr std::uint64_t norm_parameters = n_norms * 576;
 TEST(ConvertModel, EveryMatrixGetsTheTypeAndNormsStayF32) {
     const std::string original = test::cached_model("smollm2-135m", "original");
     if (original.empty()) {
-        GTEST_SKIP() << "smollm2-135m is not in the cache: `make models` puts it there";
+        FAIL() << "smollm2-135m is not in the cache: `make models` puts it there";
     }
     const std::uint64_t matrix_parameters = read_model_info(original).parameters - norm_parameters;
     const std::map<std::string, std::uint64_t> matrix_bytes{{"bf16", matrix_parameters * 2},

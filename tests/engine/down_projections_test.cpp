@@ -176,6 +176,7 @@ TEST_F(DownProjectionsTest, BlocksWithoutAnMlpAreCounted) {
     EXPECT_EQ(model.n_layer(), 3u);
     ASSERT_EQ(model.notes().size(), 1u);
     EXPECT_EQ(model.notes()[0], "2 of 3 blocks have no MLP");
+    EXPECT_EQ(read_model_info(path()).n_ff, 2); // of the block that has one
 }
 
 TEST_F(DownProjectionsTest, BlocksForMultiTokenPredictionAreNoLayers) {
@@ -186,6 +187,7 @@ TEST_F(DownProjectionsTest, BlocksForMultiTokenPredictionAreNoLayers) {
     const DownProjections model(gguf.write(path()));
     EXPECT_EQ(model.n_layer(), 1u);
     EXPECT_EQ(model.matrices().size(), 1u);
+    EXPECT_EQ(read_model_info(path()).n_layer, 1); // what capture and steering count, too
 }
 
 TEST_F(DownProjectionsTest, WhatIsNotKnownIsRefusedByName) {

@@ -42,7 +42,7 @@ protected:
     void SetUp() override {
         options_.model.path = test::cached_model("smollm2-135m", "f32");
         if (options_.model.path.empty()) {
-            GTEST_SKIP() << "smollm2-135m:f32 is not in the cache; valuelens models fetch smollm2-135m --type f32";
+            FAIL() << "smollm2-135m:f32 is not in the cache; valuelens models fetch smollm2-135m --type f32";
         }
         if (!std::filesystem::exists(test::shared_dir() / "golden")) {
             GTEST_SKIP() << "no reference data at " << test::shared_dir();

@@ -50,6 +50,9 @@ TEST_F(MonitorModel, LearnsOnAnswersFlagsAndDefends) {
     options.input = folder / "prompts.jsonl";
     options.learn = folder / "thresholds.json";
     options.quantile = 0.5;
+    MonitorOptions unwatched = options;
+    unwatched.guard = {"envy"};
+    expect_error(ErrorKind::usage, {"--guard envy"}, [&] { monitor(unwatched); });
     const MonitorResult learned = monitor(options);
     EXPECT_EQ(learned.n_responses, 4u);
     EXPECT_EQ(learned.watch.names, (std::vector<std::string>{"compliance", "care/shared", "power/shared"}));

@@ -53,7 +53,7 @@ TEST_F(OpenJudgeModel, TheSameFileOrNameIsWarnedOf) {
 
 TEST_F(OpenJudgeModel, AutoLeavesOutTheProbeThatReadsTheSubject) {
     if (test::cached_model("gemma3-270m", "original").empty()) {
-        GTEST_SKIP() << "gemma3-270m is not in the cache";
+        FAIL() << "gemma3-270m is not in the cache";
     }
     config.judge_probe = "auto";
     Warnings warnings;

@@ -21,7 +21,7 @@ protected:
     void SetUp() override {
         const std::string path = test::cached_model("smollm2-135m", "f32");
         if (path.empty()) {
-            GTEST_SKIP() << "smollm2-135m-f32 is not in the cache; valuelens models fetch smollm2-135m --type f32";
+            FAIL() << "smollm2-135m-f32 is not in the cache; valuelens models fetch smollm2-135m --type f32";
         }
         const ModelInfo info = read_model_info(path);
         const auto width = static_cast<std::size_t>(info.n_embd);

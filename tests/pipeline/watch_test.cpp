@@ -122,6 +122,17 @@ TEST_F(WatchTest, LearnsTheQuantileAndFlagsWhatExceedsIt) {
                  [&] { learn_thresholds(watch, std::span(readings).last(1), 0.9, 1, {}, model); });
 }
 
+TEST_F(WatchTest, WhatWasTakenOutExceedsNothing) {
+    const Watch watch = load();
+    const std::vector<WatchReading> readings = {read_watch(2, 4, {}, std::vector<float>{-5, -5})};
+    const WatchThresholds negative = learn_thresholds(watch, readings, 0.9, 4, {"compliance"}, model);
+    WatchReading reading = read_watch(2, 4, {}, std::vector<float>{0, 0});
+    EXPECT_EQ(exceeding(negative, reading, false), (std::vector<bool>{true, true}));
+    reading.defended = true;
+    EXPECT_EQ(exceeding(negative, reading, false), (std::vector<bool>{false, true}));
+    EXPECT_FALSE(is_flagged(negative, exceeding(negative, reading, false)));
+}
+
 TEST_F(WatchTest, ThresholdsBelongToTheirDirections) {
     const Watch watch = load();
     const std::vector<WatchReading> readings = {read_watch(2, 4, std::vector<float>{1, 2}, std::vector<float>{3, 4})};
@@ -140,6 +151,25 @@ TEST_F(WatchTest, ThresholdsBelongToTheirDirections) {
     expect_error(ErrorKind::bad_input, {"something"}, [&] { read_thresholds(path, watch); });
     write_file(path, "[1");
     expect_error(ErrorKind::bad_input, {"no file of thresholds"}, [&] { read_thresholds(path, watch); });
+}
+
+TEST_F(WatchTest, ThresholdsThatCouldNeverFlagAreRefused) {
+    const Watch watch = load();
+    const std::vector<WatchReading> readings = {read_watch(2, 4, std::vector<float>{1, 2}, std::vector<float>{3, 4})};
+    const WatchThresholds learned = learn_thresholds(watch, readings, 0.99, 4, {}, model);
+    const auto path = folder / "thresholds.json";
+    const auto refused = [&](const WatchThresholds & thresholds, const std::string & why) {
+        write_thresholds(path, thresholds);
+        expect_error(ErrorKind::bad_input, {"thresholds.json", why}, [&] { read_thresholds(path, watch); });
+    };
+    WatchThresholds changed = learned;
+    changed.window = 0;
+    refused(changed, "window is 0");
+    changed = learned;
+    changed.guard = {};
+    refused(changed, "guard names no direction");
+    changed.guard = {"envy/shared"};
+    refused(changed, "'envy/shared'");
 }
 
 TEST_F(WatchTest, TheReportSaysWhatExceeds) {

@@ -235,9 +235,15 @@ TEST_F(ServerModel, WhatIsWrongIsRefusedAndTheServerStaysUp) {
     refused(404, "there is no GET /v1/nothing", server->client().Get("/v1/nothing"));
     refused(404, "there is no model", server->client().Get("/v1/models/other"));
     refused(415, "application/json", server->client().Post("/v1/chat/completions", "{}", "text/plain"));
-    httplib::Client elsewhere = server->client();
-    elsewhere.set_default_headers({{"Host", "evil.example"}});
-    refused(403, "names another machine", elsewhere.Get("/v1/models"));
+    for (const char * host : {"evil.example", "127.0.0.1.evil.example", "localhost.evil.example:80"}) {
+        httplib::Client elsewhere = server->client();
+        elsewhere.set_default_headers({{"Host", host}});
+        refused(403, "names another machine", elsewhere.Get("/v1/models"));
+    }
+    // Valid, and longer than the context can be: refused before it is tokenized.
+    refused(400, "bytes", server->chat(ask(std::string(3 << 20, 'x'), 2)));
+    refused(400, "1000 prompts",
+            server->post("/v1/completions", json{{"prompt", std::vector<std::string>(1000, "Hi")}}.dump()));
     EXPECT_FALSE(text_of(server->chat(ask("Hi", 2))).empty());
     EXPECT_EQ(server->metric("valuelens_responses_running"), 0);
     EXPECT_EQ(server->metric("valuelens_responses_waiting"), 0);
@@ -348,6 +354,8 @@ TEST_F(ServerModel, AsksForItsKey) {
     }
     refused(401, "missing or wrong", keyed.client().Get("/metrics"));
     refused(401, "missing or wrong", keyed.client().Get("/v1/steering"));
+    refused(401, "missing or wrong", keyed.client().Get("/v1/models"));
+    refused(401, "missing or wrong", keyed.post("/v1/completions", R"({"prompt": "Hi", "max_tokens": 2})"));
     EXPECT_FALSE(
         text_of(keyed.post("/v1/chat/completions", ask("Hi", 2).dump(), {{"Authorization", "Bearer a-secret"}}))
             .empty());
@@ -355,31 +363,52 @@ TEST_F(ServerModel, AsksForItsKey) {
     EXPECT_EQ(keyed.client().Get("/")->status, 200);
 }
 
+/// A client in a thread of its own that takes a stream in.
+class StreamingClient {
+public:
+    StreamingClient(const RunningServer & server, const json & body) {
+        thread_ = std::thread([this, &server, text = body.dump()] {
+            httplib::Client http = server.client();
+            httplib::Request request;
+            request.method = "POST";
+            request.path = "/v1/chat/completions";
+            request.set_header("Content-Type", "application/json");
+            request.body = text;
+            request.content_receiver = [this](const char * data, std::size_t n, std::size_t, std::size_t) {
+                received_.append(data, n);
+                started_ = true;
+                return true;
+            };
+            whole_ = static_cast<bool>(http.send(request));
+        });
+    }
+    void wait_for_the_first_event() const {
+        while (!started_) {
+            std::this_thread::sleep_for(std::chrono::milliseconds(5));
+        }
+    }
+    /// All that came, when the server has ended it.
+    const std::string & join() {
+        thread_.join();
+        return received_;
+    }
+    bool whole() const { return whole_; }
+
+private:
+    std::thread thread_;
+    std::atomic<bool> started_{false};
+    std::string received_;
+    bool whole_ = false;
+};
+
 TEST_F(ServerModel, StoppingFinishesWhatIsInFlight) {
     RunningServer stopping(options);
-    std::atomic<bool> started{false};
-    std::string body;
-    std::thread client([&] {
-        httplib::Client http = stopping.client();
-        httplib::Request request;
-        request.method = "POST";
-        request.path = "/v1/chat/completions";
-        request.set_header("Content-Type", "application/json");
-        request.body = ask("Tell me a story.", 20, {{"stream", true}}).dump();
-        request.content_receiver = [&](const char * data, std::size_t n, std::size_t, std::size_t) {
-            body.append(data, n);
-            started = true;
-            return true;
-        };
-        EXPECT_TRUE(http.send(request));
-    });
-    while (!started) {
-        std::this_thread::sleep_for(std::chrono::milliseconds(5));
-    }
+    StreamingClient client(stopping, ask("Tell me a story.", 20, {{"stream", true}}));
+    client.wait_for_the_first_event();
     const ServeResult result = stopping.stop();
-    client.join();
     bool done = false;
-    test::events_of(body, done);
+    test::events_of(client.join(), done);
+    EXPECT_TRUE(client.whole());
     EXPECT_TRUE(done) << "the answer was finished";
     EXPECT_EQ(result.live.finished, 1u);
     EXPECT_FALSE(stopping.client().Get("/health")) << "nobody listens any more";
@@ -389,30 +418,12 @@ TEST_F(ServerModel, StoppingEndsWhatTakesTooLong) {
     ServeOptions hasty = options;
     hasty.grace_seconds = 0;
     RunningServer stopping(hasty);
-    std::atomic<bool> started{false};
-    std::string body;
-    std::thread client([&] {
-        httplib::Client http = stopping.client();
-        httplib::Request request;
-        request.method = "POST";
-        request.path = "/v1/chat/completions";
-        request.set_header("Content-Type", "application/json");
-        request.body = ask("Tell me a story.", 450, {{"stream", true}}).dump();
-        request.content_receiver = [&](const char * data, std::size_t n, std::size_t, std::size_t) {
-            body.append(data, n);
-            started = true;
-            return true;
-        };
-        http.send(request);
-    });
-    while (!started) {
-        std::this_thread::sleep_for(std::chrono::milliseconds(5));
-    }
+    StreamingClient client(stopping, ask("Tell me a story.", 450, {{"stream", true}}));
+    client.wait_for_the_first_event();
     const ServeResult result = stopping.stop();
-    client.join();
     EXPECT_EQ(result.live.finished, 0u);
     bool done = false;
-    const std::vector<json> events = test::events_of(body, done);
+    const std::vector<json> events = test::events_of(client.join(), done);
     ASSERT_FALSE(events.empty());
     EXPECT_EQ(events.back()["error"]["code"], "shutting_down");
 }

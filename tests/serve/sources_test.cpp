@@ -40,6 +40,8 @@ TEST_F(SourcesTest, ListsWhatFitsTheModelWithItsKeysAndLayers) {
     other.identity = "2222";
     test::write_axes(root / "other.safetensors", other);
     std::ofstream(root / "broken.safetensors") << "no";
+    test::write_neurons(root / "others.csv");
+    std::ofstream(root / "others.json") << R"({"model_hash": "2222", "model_name": "other"})";
     const Sources sources(root, model);
     std::vector<std::string> names;
     for (const Source & source : sources.list()) {
@@ -53,13 +55,45 @@ TEST_F(SourcesTest, ListsWhatFitsTheModelWithItsKeysAndLayers) {
         } else if (source.name == "neurons.csv") {
             ASSERT_EQ(source.groups.size(), 2u);
             EXPECT_EQ(source.groups[0].count, 2u);
-        } else if (source.name == "other.safetensors" || source.name == "broken.safetensors") {
+        } else if (source.name == "other.safetensors" || source.name == "broken.safetensors" ||
+                   source.name == "others.csv") {
             EXPECT_FALSE(source.problem.empty()) << source.name;
             EXPECT_EQ(source.problem.find(folder.path().string()), std::string::npos) << source.problem;
         }
     }
-    EXPECT_EQ(names, (std::vector<std::string>{"axes.safetensors", "broken.safetensors", "deep/more.safetensors",
-                                               "link-in.safetensors", "neurons.csv", "other.safetensors"}));
+    EXPECT_EQ(names,
+              (std::vector<std::string>{"axes.safetensors", "broken.safetensors", "deep/more.safetensors",
+                                        "link-in.safetensors", "neurons.csv", "other.safetensors", "others.csv"}));
+    EXPECT_FALSE(sources.has_more());
+}
+
+TEST_F(SourcesTest, AFileMaySayItsBlocksInEitherWidth) {
+    const std::vector<float> rows(2 * 8, 0.5f);
+    const std::vector<std::int32_t> layers = {0, 2};
+    {
+        SafetensorsWriter writer(root / "narrow.safetensors");
+        writer.declare("direction", DType::f32, {2, 8});
+        writer.declare("layers", DType::i32, {2});
+        writer.append("direction", rows);
+        writer.append("layers", layers.data(), layers.size() * sizeof(layers[0]));
+        writer.commit();
+    }
+    for (const Source & source : Sources(root, model).list()) {
+        if (source.name == "narrow.safetensors") {
+            ASSERT_EQ(source.keys.size(), 1u);
+            EXPECT_EQ(source.keys[0].layers, (std::vector<int>{0, 2}));
+            return;
+        }
+    }
+    FAIL() << "narrow.safetensors is not listed";
+}
+
+TEST_F(SourcesTest, ShardsOfARunAreNotLookedInto) {
+    fs::create_directories(root / "activations");
+    test::write_axes(root / "activations" / "shard-00000.safetensors", model);
+    for (const Source & source : Sources(root, model).list()) {
+        EXPECT_EQ(source.name.find("activations"), std::string::npos);
+    }
 }
 
 TEST_F(SourcesTest, NoNameLeadsOutOfTheFolder) {
@@ -123,6 +157,9 @@ TEST_F(SteeringDeskTest, ReadsVectorsAndNeurons) {
     EXPECT_EQ(intervention->neurons[2].beta, 0.0f) << "switched off where no scale is given";
     EXPECT_NEAR(read(vector({{"unit", "resid"}, {"scale", 0.1}}))->directions[0].alpha, 4.0f, 1e-4);
     EXPECT_EQ(read(vector({{"layers", 1}}))->directions.size(), 1u);
+    const auto two = read(vector({{"layers", "0,2"}}));
+    ASSERT_EQ(two->directions.size(), 2u);
+    EXPECT_EQ(two->directions[1].layer, 2);
     EXPECT_EQ(read(json::object()), nullptr);
     EXPECT_EQ(read({{"vectors", json::array()}, {"neurons", nullptr}}), nullptr);
     EXPECT_EQ(desk.read(nullptr), nullptr);
@@ -156,6 +193,8 @@ TEST_F(SteeringDeskTest, RefusesWhatItCannotDoByTheFieldsName) {
     refused("no scale or unit", vector({{"mode", "ablate"}, {"scale", 2}}));
     refused("reaches beyond the model, whose blocks are 0-2", vector({{"layers", "1-3"}}));
     refused("steering.vectors[0].layers must be", vector({{"layers", "2-1"}}));
+    refused("steering.vectors[0].layers must be", vector({{"layers", "0,,2"}}));
+    refused("steering.vectors[0].layers is empty", vector({{"layers", ""}}));
     refused("steering.vectors[0].layers must be", vector({{"layers", json::array({-1})}}));
     refused("steering.vectors[0].layers must be", vector({{"layers", json::array({json::array({1})})}}));
     refused("steering.vectors[0].scale is 1e+30", vector({{"scale", 1e30}}));

@@ -80,6 +80,18 @@ bool skips_flush(int descriptor) {
     return state().armed.load() && is_inside(descriptor);
 }
 
+// What open() and open64() are but for the C library's name.
+int open_unless_it_fails(const char * name, const char * path, int flags, va_list rest) {
+    mode_t mode = 0;
+    if ((flags & O_CREAT) != 0) {
+        mode = va_arg(rest, mode_t);
+        if (::access(path, F_OK) != 0 && fails(path)) {
+            return -1;
+        }
+    }
+    return real<int(const char *, int, ...)>(name)(path, flags, mode);
+}
+
 // VALUELENS_FAULTS = MODE:AT:FOLDER arms a program that this library is preloaded into; VALUELENS_FAULTS_REPORT names a
 // file for the number of operations.
 __attribute__((constructor)) void arm_from_environment() {
@@ -135,33 +147,19 @@ long faults_disarm() {
 }
 
 int open(const char * path, int flags, ...) {
-    mode_t mode = 0;
-    if ((flags & O_CREAT) != 0) {
-        va_list rest;
-        va_start(rest, flags);
-        mode = va_arg(rest, mode_t);
-        va_end(rest);
-        if (::access(path, F_OK) != 0 && fails(path)) {
-            return -1;
-        }
-    }
-    static auto * const next = real<int(const char *, int, ...)>("open");
-    return next(path, flags, mode);
+    va_list rest;
+    va_start(rest, flags);
+    const int descriptor = open_unless_it_fails("open", path, flags, rest);
+    va_end(rest);
+    return descriptor;
 }
 
 int open64(const char * path, int flags, ...) {
-    mode_t mode = 0;
-    if ((flags & O_CREAT) != 0) {
-        va_list rest;
-        va_start(rest, flags);
-        mode = va_arg(rest, mode_t);
-        va_end(rest);
-        if (::access(path, F_OK) != 0 && fails(path)) {
-            return -1;
-        }
-    }
-    static auto * const next = real<int(const char *, int, ...)>("open64");
-    return next(path, flags, mode);
+    va_list rest;
+    va_start(rest, flags);
+    const int descriptor = open_unless_it_fails("open64", path, flags, rest);
+    va_end(rest);
+    return descriptor;
 }
 
 ssize_t write(int descriptor, const void * data, size_t size) {
