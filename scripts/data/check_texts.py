@@ -185,6 +185,13 @@ if not faults:
 
 check_questionnaires.check(need)
 
+for name, prefix, least in (("benign", "b", 60), ("refusable", "r", 30)):
+    requests = jsonl(f"data/compliance/{name}.jsonl", ["id", "category", "text"], prefix)
+    need(len(requests) >= least, f"{name} requests: too few")
+    need(max(len(r["text"].split()) for r in requests) <= 25, f"{name} requests: one is longer than a sentence or two")
+    print(f"{name} requests: {len(requests)}, {len({r['category'] for r in requests})} categories, "
+          f"highest similarity {near_duplicates(requests, 0.3):.2f}")
+
 if faults:
     sys.exit("\n".join(faults))
 print("all well")

@@ -4,6 +4,7 @@
 
 #include "base/fail.h"
 #include "base/hash.h"
+#include "base/random.h"
 #include "evaluate/option_scores.h"
 #include "evaluate/respondent.h"
 
@@ -53,6 +54,31 @@ public:
             [&](std::size_t place, std::size_t, const Response & response) {
                 if (response.finish != FinishReason::too_long) {
                     answers[place] = model_->detokenize(response.tokens);
+                }
+            });
+        return answers;
+    }
+
+    std::vector<std::vector<std::optional<std::string>>> sample(const std::string & stage,
+                                                                std::span<const std::string> prompts, int max_tokens,
+                                                                double temperature, std::size_t count,
+                                                                std::uint64_t seed) override {
+        std::vector<std::vector<std::optional<std::string>>> answers(prompts.size() * variants_.size(),
+                                                                     std::vector<std::optional<std::string>>(count));
+        run(
+            stage, prompts.size(), count,
+            [&](std::size_t prompt, std::size_t part) {
+                Request request;
+                request.kind = RequestKind::generate;
+                request.prompt = render(prompts[prompt]);
+                request.max_tokens = max_tokens;
+                request.sampling.temperature = static_cast<float>(temperature);
+                request.sampling.seed = derive_seed(seed, fmt::format("sample {} of {}", part, prompts[prompt]));
+                return request;
+            },
+            [&](std::size_t place, std::size_t part, const Response & response) {
+                if (response.finish != FinishReason::too_long) {
+                    answers[place][part] = model_->detokenize(response.tokens);
                 }
             });
         return answers;

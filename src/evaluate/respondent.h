@@ -44,6 +44,14 @@ public:
     virtual std::vector<std::optional<std::string>> answer(const std::string & stage,
                                                            std::span<const std::string> prompts, int max_tokens) = 0;
 
+    /// Answers drawn at a temperature above 0, `count` for each prompt and variant; nothing for each where the prompt
+    /// does not fit. What is drawn depends on the seed, the prompt and the place among the `count`, not on neighbours;
+    /// all variants draw with the same numbers.
+    virtual std::vector<std::vector<std::optional<std::string>>> sample(const std::string & stage,
+                                                                        std::span<const std::string> prompts,
+                                                                        int max_tokens, double temperature,
+                                                                        std::size_t count, std::uint64_t seed) = 0;
+
     /// Log-probability of replies.
     virtual std::vector<PassageScore> read(const std::string & stage, std::span<const Passage> passages) = 0;
 

@@ -23,6 +23,8 @@ public:
     /// Log-probabilities of the options; empty: the prompt does not fit.
     std::function<std::vector<double>(const std::string & prompt, std::size_t n_options, std::size_t variant)> on_score;
     std::function<std::optional<std::string>(const std::string & prompt, std::size_t variant)> on_answer;
+    std::function<std::optional<std::string>(const std::string & prompt, std::size_t variant, std::size_t place)>
+        on_sample;
     std::function<PassageScore(const Passage & passage, std::size_t variant)> on_read;
     std::vector<std::string> prompts; ///< of score() and answer()
     std::vector<std::string> options; ///< of the last score()
@@ -42,6 +44,20 @@ public:
                                                    int) override {
         prompts.insert(prompts.end(), asked.begin(), asked.end());
         return each<std::optional<std::string>>(asked, on_answer);
+    }
+
+    std::vector<std::vector<std::optional<std::string>>> sample(const std::string &, std::span<const std::string> asked,
+                                                                int, double, std::size_t count,
+                                                                std::uint64_t) override {
+        prompts.insert(prompts.end(), asked.begin(), asked.end());
+        return each<std::vector<std::optional<std::string>>>(asked,
+                                                             [&](const std::string & prompt, std::size_t variant) {
+                                                                 std::vector<std::optional<std::string>> drawn;
+                                                                 for (std::size_t place = 0; place < count; ++place) {
+                                                                     drawn.push_back(on_sample(prompt, variant, place));
+                                                                 }
+                                                                 return drawn;
+                                                             });
     }
 
     std::vector<PassageScore> read(const std::string &, std::span<const Passage> passages) override {
