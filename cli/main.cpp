@@ -65,6 +65,9 @@ bool goes_on(const CLI::App & app) {
         command = command->get_subcommands().front();
     }
     const CLI::Option * run = command->get_option_no_throw("--run");
+    if (command->get_option_no_throw("--store-completions") != nullptr) {
+        return true; // judged evaluations keep their finished slices
+    }
     return command->get_name() == "run" || command->get_name() == "fetch" || (run != nullptr && run->count() > 0);
 }
 
