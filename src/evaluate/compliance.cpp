@@ -89,9 +89,8 @@ public:
                      [&](std::size_t first, std::size_t count) {
                          return score(respondent, std::span(asked).subspan(first, count), options.seed);
                      });
-        require_verdicts(result);
         describe_raters(result);
-        finish_evaluation(result, respondent, categories());
+        finish_judged(result, respondent, categories());
         return result;
     }
 

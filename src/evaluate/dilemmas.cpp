@@ -74,9 +74,8 @@ public:
                      [&](std::size_t first, std::size_t count) {
                          return score(respondent, std::span(asked).subspan(first, count));
                      });
-        require_verdicts(result);
         judge_->describe(result, "judge");
-        finish_evaluation(result, respondent, concept_ids(concepts_));
+        finish_judged(result, respondent, concept_ids(concepts_));
         return result;
     }
 

@@ -7,6 +7,7 @@
 #include "base/fail.h"
 #include "base/file.h"
 #include "base/hash.h"
+#include "evaluate/task.h"
 
 namespace valuelens {
 namespace {
@@ -18,6 +19,7 @@ constexpr const char * work_setting = "work_sha256";
 constexpr const char * done_setting = "slices_done";
 constexpr const char * bytes_setting = "completions_bytes";
 constexpr const char * verdict_prefix = "verdict_";
+constexpr double low_mass = 0.5;
 
 std::string setting_of(const Evaluation & evaluation, const std::string & name) {
     for (const auto & [key, value] : evaluation.settings) {
@@ -122,6 +124,20 @@ const char * to_string(NoVerdict problem) {
     return "";
 }
 
+/// Throws Error(judge) where nothing is scored for want of verdicts.
+void require_verdicts(const Evaluation & evaluation) {
+    const bool scored = std::any_of(evaluation.items.begin(), evaluation.items.end(), [](const EvaluationItem & item) {
+        return std::any_of(item.scores.begin(), item.scores.end(),
+                           [](const std::vector<double> & quantity) { return !std::isnan(quantity.front()); });
+    });
+    const auto lost = std::find_if(evaluation.dropped.begin(), evaluation.dropped.end(),
+                                   [](const EvaluationDrop & drop) { return drop.reason.starts_with(verdict_prefix); });
+    if (!scored && lost != evaluation.dropped.end()) {
+        fail(ErrorKind::judge, "{}: the judge gave no verdict that counts ({} {} {}); try another judge",
+             evaluation.name, lost->count, lost->unit, lost->reason);
+    }
+}
+
 } // namespace
 
 void add_drop(std::vector<EvaluationDrop> & dropped, const std::string & reason, const std::string & unit,
@@ -166,16 +182,15 @@ void score_slices(Evaluation & evaluation, const JudgedFiles & files, const std:
     }
 }
 
-void require_verdicts(const Evaluation & evaluation) {
-    const bool scored = std::any_of(evaluation.items.begin(), evaluation.items.end(), [](const EvaluationItem & item) {
-        return std::any_of(item.scores.begin(), item.scores.end(),
-                           [](const std::vector<double> & quantity) { return !std::isnan(quantity.front()); });
-    });
-    const auto lost = std::find_if(evaluation.dropped.begin(), evaluation.dropped.end(),
-                                   [](const EvaluationDrop & drop) { return drop.reason.starts_with(verdict_prefix); });
-    if (!scored && lost != evaluation.dropped.end()) {
-        fail(ErrorKind::judge, "{}: the judge gave no verdict that counts ({} {} {}); try another judge",
-             evaluation.name, lost->count, lost->unit, lost->reason);
+void finish_judged(Evaluation & evaluation, const Respondent & respondent, const std::vector<std::string> & groups) {
+    require_verdicts(evaluation);
+    finish_evaluation(evaluation, respondent, groups);
+    const EvaluationRow * mass = evaluation.find("judge_mass");
+    if (mass != nullptr && mass->scores.front().estimate.value < low_mass) {
+        evaluation.notes.push_back(fmt::format("the judge answers with one of the answers offered in {:.0f} % of its "
+                                               "probability alone, so its verdicts say "
+                                               "little; take another judge",
+                                               100 * mass->scores.front().estimate.value));
     }
 }
 

@@ -37,8 +37,9 @@ void score_slices(Evaluation & evaluation, const JudgedFiles & files, const std:
                   const std::function<void(Evaluation &)> & describe, std::size_t n, std::size_t per_slice,
                   const std::function<SliceResult(std::size_t first, std::size_t count)> & score);
 
-/// Throws Error(judge) where no item has a score under the first variant and verdicts are among what was dropped.
-void require_verdicts(const Evaluation & evaluation);
+/// finish_evaluation(), with a note where the judge hardly answers with what is offered. Throws Error(judge) where no
+/// item has a score under the first variant and verdicts are among what was dropped.
+void finish_judged(Evaluation & evaluation, const Respondent & respondent, const std::vector<std::string> & groups);
 
 /// The probability that the judge answers with one of the answers offered; quantity "judge_mass".
 EvaluationMeasure judge_mass_measure();

@@ -100,6 +100,14 @@ TEST_F(Freeform, WhatHasNoVerdictIsCountedAndLeftOut) {
     EXPECT_EQ(result.find("rating", "power")->differences[1].n, 1u);
 }
 
+TEST_F(Freeform, AJudgeThatWouldRatherSaySomethingElseIsNoted) {
+    EXPECT_THAT(run().notes, Not(testing::Contains(HasSubstr("say little")))) << "half is enough";
+    judge_->on_ask = [](const std::string &, std::size_t n) {
+        return verdict_for(5, n, 0.25);
+    };
+    EXPECT_THAT(run().notes, testing::Contains(HasSubstr("25 %")));
+}
+
 TEST_F(Freeform, AJudgeThatNeverAnswersIsAnErrorOfTheJudge) {
     judge_->on_ask = [](const std::string &, std::size_t) {
         return no_verdict(NoVerdict::rejected);
