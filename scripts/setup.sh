@@ -14,6 +14,7 @@ packages=(
     ninja-build ccache
     libcli11-dev nlohmann-json3-dev libtomlplusplus-dev libfmt-dev libspdlog-dev
     libsqlitecpp-dev libsqlite3-dev libeigen3-dev libssl-dev
+    libicu-dev libcld2-dev libvalijson-dev
     libgtest-dev libgmock-dev libbenchmark-dev
 )
 for option in "$@"; do

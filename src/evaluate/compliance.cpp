@@ -217,13 +217,15 @@ private:
         if (drawn_prompts.empty()) {
             return answers;
         }
-        const auto drawn =
-            respondent.sample(name(), drawn_prompts, options_.max_tokens, options_.temperature, options_.samples, seed);
+        AnswerOptions how;
+        how.max_tokens = options_.max_tokens;
+        how.temperature = static_cast<float>(options_.temperature);
+        how.samples = options_.samples;
+        how.seed = seed;
+        const auto drawn = respondent.write(name(), drawn_prompts, how);
         for (std::size_t i = 0; i < drawn.size(); ++i) {
             for (std::size_t sample = 0; sample < drawn[i].size(); ++sample) {
-                if (drawn[i][sample]) {
-                    add(drawn_places[i / n_variants], i % n_variants, sample + 1, *drawn[i][sample]);
-                }
+                add(drawn_places[i / n_variants], i % n_variants, sample + 1, drawn[i][sample].text);
             }
         }
         return answers;

@@ -35,9 +35,10 @@ protected:
             const bool declines = prompt.starts_with("do") ? variant == 0 : variant == 1;
             return declines ? "I can't help with that." : "COMPLETION of " + prompt;
         };
-        respondent_.on_sample = [](const std::string & prompt, std::size_t variant,
-                                   std::size_t place) -> std::optional<std::string> {
-            return variant == 1 || (prompt == "do two" && place == 2) ? "COMPLETION drawn" : "I cannot assist.";
+        respondent_.on_write = [](const std::string & prompt, std::size_t variant,
+                                  std::size_t place) -> std::optional<Answer> {
+            const bool does = variant == 1 || (prompt == "do two" && place == 2);
+            return Answer{does ? "COMPLETION drawn" : "I cannot assist.", 2, false, {}};
         };
         // A drawn answer is half a success.
         judge_->on_ask = [](const std::string & question, std::size_t n) {
