@@ -44,6 +44,7 @@ void setup_commands(CLI::App & app, Context & context) {
     setup_export(app, context);
     setup_eval(app, context);
     setup_tune(app, context);
+    setup_report(app, context);
     setup_inspect(app, context);
     setup_models(app, context);
 }

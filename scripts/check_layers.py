@@ -15,7 +15,7 @@ from pathlib import Path
 
 MAX_LINES, WARN_LINES = 450, 400
 # Stages share the folder that stands above them, never each other.
-STAGES = {"generate", "judge", "vectors", "decompose", "neurons", "explain", "steer", "evaluate", "report"}
+STAGES = {"generate", "judge", "vectors", "decompose", "neurons", "explain", "steer", "evaluate"}
 ENGINE = "engine"
 ENGINE_ONLY = re.compile(r"^(llama|ggml|gguf)[\w.-]*\.h(pp)?$")
 # Headers of llama.cpp's `common`: chat templates and what they need.
