@@ -17,10 +17,10 @@ SOAK ?=
 BUILD := build/release
 OWN_CODE = find src include cli tests bench -name '*.cpp' -o -name '*.h'
 
-.PHONY: help setup configure build models test soak demo lint format tidy asan bench compare clean
+.PHONY: help setup configure build models test report-test soak demo lint format tidy asan bench compare clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 
 setup: ## install missing Debian packages (says which first)
 	@scripts/setup.sh
@@ -39,6 +39,10 @@ models: build ## fetch the models that the tests use
 
 test: build models ## build, fetch the test models, run all tests
 	@ctest --test-dir $(BUILD) -j 1 -L "$(LABELS)" --no-tests=error --output-on-failure --no-label-summary
+
+report-test: build ## the report's page in a real browser (installs Chromium and playwright-core, says so)
+	@scripts/setup.sh --with-browser
+	@scripts/report_test.sh $(BUILD)
 
 soak: build models ## 200 kills, shards under mpirun and Slurm, memory with 20,000 queries (two hours; SOAK=kills, ... picks parts)
 	@scripts/setup.sh --with-soak

@@ -55,6 +55,7 @@ void setup_monitor(CLI::App & app, Context & context);
 void setup_export(CLI::App & app, Context & context);
 void setup_eval(CLI::App & app, Context & context);
 void setup_tune(CLI::App & app, Context & context);
+void setup_report(CLI::App & app, Context & context);
 void setup_inspect(CLI::App & app, Context & context);
 void setup_models(CLI::App & app, Context & context);
 

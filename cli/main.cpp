@@ -44,6 +44,7 @@ void setup_commands(CLI::App & app, Context & context) {
     setup_export(app, context);
     setup_eval(app, context);
     setup_tune(app, context);
+    setup_report(app, context);
     setup_inspect(app, context);
     setup_models(app, context);
 }
@@ -65,6 +66,9 @@ bool goes_on(const CLI::App & app) {
         command = command->get_subcommands().front();
     }
     const CLI::Option * run = command->get_option_no_throw("--run");
+    if (command->get_option_no_throw("--store-completions") != nullptr) {
+        return true; // judged evaluations keep their finished slices
+    }
     return command->get_name() == "run" || command->get_name() == "fetch" || (run != nullptr && run->count() > 0);
 }
 

@@ -2,8 +2,10 @@
 #include <memory>
 
 #include "base/fail.h"
+#include "base/file.h"
 #include "cli/run_folder.h"
 #include "pipeline/shard.h"
+#include "valuelens/report.h"
 
 namespace valuelens {
 
@@ -31,6 +33,19 @@ fs::path run_folder(const RunOptions & options) {
     return folder / (config.stem().string() + ".run");
 }
 
+/// The last stage: the report of a run that has all it is made from. A report that is as it should be is left alone.
+void write_report(const fs::path & folder, RunSummary & summary) {
+    if (run_status(folder).next != "nothing") {
+        return;
+    }
+    const fs::path file = folder / "report.html";
+    const std::string page = render_report({folder, {}, {}}, ReportFormat::html);
+    if (!fs::exists(file) || read_file(file) != page) {
+        write_file(file, page);
+    }
+    summary.files.emplace_back(file.string(), "the report, to look at in a browser");
+}
+
 Outcome run_run(const RunOptions & options, Context & context) {
     if (!fs::exists(options.config)) {
         fail(ErrorKind::bad_input, "{}: cannot be read (there is no such file)", options.config);
@@ -43,7 +58,9 @@ Outcome run_run(const RunOptions & options, Context & context) {
     };
     request.shard = options.shard;
     context.console.message(LogLevel::info, fmt::format("run: {}", request.folder.string()));
-    return summary_outcome(execute_run(request, context.console, context.stop));
+    RunSummary summary = execute_run(request, context.console, context.stop);
+    write_report(request.folder, summary);
+    return summary_outcome(summary);
 }
 
 } // namespace

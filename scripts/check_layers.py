@@ -15,13 +15,13 @@ from pathlib import Path
 
 MAX_LINES, WARN_LINES = 450, 400
 # Stages share the folder that stands above them, never each other.
-STAGES = {"generate", "judge", "vectors", "decompose", "neurons", "explain", "steer", "evaluate", "report"}
+STAGES = {"generate", "judge", "vectors", "decompose", "neurons", "explain", "steer", "evaluate"}
 ENGINE = "engine"
 ENGINE_ONLY = re.compile(r"^(llama|ggml|gguf)[\w.-]*\.h(pp)?$")
 # Headers of llama.cpp's `common`: chat templates and what they need.
 ENGINE_COMMON = {"chat.h", "common.h", "sampling.h", "log.h", "arg.h", "peg-parser.h", "json-schema-to-grammar.h"}
 BASE_ALLOWED = re.compile(r"^(fmt|openssl)/")
-POSIX = re.compile(r"^(sys/\w+|fcntl|unistd|spawn|poll|signal|fnmatch|pthread|dirent)\.h$")
+POSIX = re.compile(r"^(sys/\w+|arpa/inet|fcntl|unistd|spawn|poll|signal|fnmatch|pthread|dirent)\.h$")
 STANDARD = re.compile(r"^[a-z_0-9]+$")
 FOREIGN_IN_PUBLIC = re.compile(r"\b(nlohmann|Eigen|toml)\b")
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')

@@ -13,4 +13,5 @@ queries a dozen are held out, so most intervals are wide. That both kinds of vec
 responses apart better than chance on average is what to look at; single values are not evidence at this size.
 TEXT
 echo
-echo "The run is in $run"
+echo "The run is in $run; look at it in a browser:"
+build/release/bin/valuelens report --run "$run"

@@ -6,6 +6,10 @@
 #   scripts/setup.sh --with-lint   also clang-format (make lint, make format)
 #   scripts/setup.sh --with-tidy   also clang-tidy (make tidy)
 #   scripts/setup.sh --with-soak   also Open MPI and Slurm (make soak)
+#   scripts/setup.sh --with-browser  also Chromium (make report-test)
+#
+# node and npm bundle the charts of the report while building; VALUELENS_SKIP_NODE=1 leaves them out, and the report has
+# tables alone.
 #
 # VALUELENS_SKIP_SETUP=1 skips everything, for systems with another package manager.
 set -euo pipefail
@@ -14,6 +18,7 @@ packages=(
     ninja-build ccache
     libcli11-dev nlohmann-json3-dev libtomlplusplus-dev libfmt-dev libspdlog-dev
     libsqlitecpp-dev libsqlite3-dev libeigen3-dev libssl-dev
+    libicu-dev libcld2-dev libvalijson-dev
     libgtest-dev libgmock-dev libbenchmark-dev
 )
 for option in "$@"; do
@@ -21,8 +26,9 @@ for option in "$@"; do
         --with-lint) packages+=(clang-format) ;;
         --with-tidy) packages+=(clang-format clang-tidy) ;;
         --with-soak) packages+=(openmpi-bin slurm-wlm munge) ;;
+        --with-browser) command -v chromium >/dev/null || packages+=(chromium) ;;
         *)
-            echo "setup.sh: unknown option $option (known: --with-lint, --with-tidy, --with-soak)" >&2
+            echo "setup.sh: unknown option $option (known: --with-lint, --with-tidy, --with-soak, --with-browser)" >&2
             exit 2
             ;;
     esac
@@ -42,6 +48,10 @@ fi
 command -v git >/dev/null || packages+=(git)
 command -v cmake >/dev/null || packages+=(cmake)
 command -v "${CXX:-g++}" >/dev/null || packages+=(g++)
+if [ "${VALUELENS_SKIP_NODE:-0}" != 1 ]; then
+    command -v node >/dev/null || packages+=(nodejs)
+    command -v npm >/dev/null || packages+=(npm)
+fi
 if ! command -v python3 >/dev/null; then
     packages+=(python3 python3-pip)
 elif ! python3 -c 'import importlib.util, sys; sys.exit(importlib.util.find_spec("pip") is None)'; then

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <limits>
 #include <memory>
 #include <stop_token>
 #include <string>
@@ -67,6 +68,16 @@ struct EvaluationRow {
                                               ///< for, both resampled together; the base's own has n = 0
 };
 
+/// A number about a whole evaluation that is no mean of its items: a correlation, an effect averaged over variants.
+struct EvaluationStatistic {
+    std::string name;
+    std::string subject;     ///< what it is about: a set of variants, a language; may be empty
+    std::string description; ///< one sentence with the unit
+    Estimate estimate;
+    double p = std::numeric_limits<double>::quiet_NaN(); ///< of the test that the description names; NaN: none
+    std::size_t n = 0;                                   ///< numbers that it is made from
+};
+
 /// What was left out, counted.
 struct EvaluationDrop {
     std::string reason;  ///< "too_long", "unparsable", "duplicate", ...
@@ -90,6 +101,7 @@ struct Evaluation {
     std::vector<std::string> quantities;                       ///< what is measured on an item
     std::vector<EvaluationMeasure> measures;
     std::vector<EvaluationRow> rows; ///< by measure, then overall, then groups in order
+    std::vector<EvaluationStatistic> statistics;
     std::vector<EvaluationDrop> dropped;
     std::vector<std::string> notes; ///< what a reader must know to read the numbers right
     std::vector<EvaluationItem> items;

@@ -66,6 +66,7 @@ struct Request {
     bool ignore_eos = false;     ///< generate: go on past the end-of-turn token (for timing)
     bool logprobs = false;       ///< log-probability of each response token under the model's full distribution
     int top_logprobs = 0;        ///< generate, with logprobs: that many of the likeliest tokens beside each
+    bool entropies = false;      ///< with logprobs: entropy of the full distribution that each token was drawn from
     Capture capture;
     std::shared_ptr<const Intervention> intervention; ///< null: the model as it is
 };
@@ -90,6 +91,7 @@ struct Response {
     std::vector<Token> tokens;   ///< generate: response tokens (end of turn excluded); continue_: as given
     std::vector<float> logprobs; ///< of each of `tokens`, where asked
     std::vector<std::vector<TokenLogprob>> top_logprobs; ///< of each of `tokens`, likeliest first, where asked
+    std::vector<float> entropies;       ///< in nats, of the distribution before each of `tokens`, where asked
     std::vector<Token> thinking;        ///< generate: a leading think block, never part of the response
     std::vector<float> choice_logprobs; ///< choose: one for each of `choices`
     std::vector<float> resid_post;  ///< [n_layer, n_embd] or [capture.layers, n_embd]; empty where there are no tokens

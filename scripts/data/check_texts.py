@@ -185,6 +185,27 @@ if not faults:
 
 check_questionnaires.check(need)
 
+for name, prefix, least in (("benign", "b", 60), ("refusable", "r", 30)):
+    requests = jsonl(f"data/compliance/{name}.jsonl", ["id", "category", "text"], prefix)
+    need(len(requests) >= least, f"{name} requests: too few")
+    need(max(len(r["text"].split()) for r in requests) <= 25, f"{name} requests: one is longer than a sentence or two")
+    print(f"{name} requests: {len(requests)}, {len({r['category'] for r in requests})} categories, "
+          f"highest similarity {near_duplicates(requests, 0.3):.2f}")
+gendered = (ROOT / "data/instructions/gendered_en.txt").read_text(encoding="utf-8").split("\n")[:-1]
+need(len(gendered) == len(set(gendered)) and all(re.fullmatch(r"[a-z']+", w) for w in gendered),
+     "instructions: gendered words repeat or are not plain lower-case words")
+tasks = [json.loads(line) for line in (ROOT / "data/instructions/tasks.jsonl").read_text(encoding="utf-8").splitlines()]
+need(len({t["key"] for t in tasks}) == len({t["prompt"] for t in tasks}) == len(tasks), "instructions: a key or prompt repeats")
+kinds = collections.Counter(t["instruction_id_list"][0] for t in tasks)
+need(kinds == {"json:schema": 20, "neutral:rewriting": 16, "neutral:translation": 16}, f"instructions: {kinds}")
+for task in tasks:
+    kept = {word for each in task["kwargs"][0].get("keep", []) for word in re.split(r"[ |]", each)}
+    need(not kept & set(gendered), f"instructions: {task['key']}: a word that must remain is gendered")
+    if task["instruction_id_list"] == ["neutral:rewriting"]:
+        words = set(re.findall(r"[a-z']+", task["prompt"].split("\n\n")[1].lower()))
+        need(words & set(gendered), f"instructions: {task['key']}: nothing is to be rewritten")
+print(f"instructions: {len(tasks)} tasks, {len(gendered)} gendered words")
+
 if faults:
     sys.exit("\n".join(faults))
 print("all well")

@@ -337,8 +337,8 @@ void Hooks::visit_mlp(ggml_tensor * node, MlpPlace place) {
         if (captured) {
             if (row.capture->mlp_post.size() != width * static_cast<std::size_t>(n_layer_)) {
                 broken_ = fmt::format(
-                    "block {} has {} MLP neurons, another number than other blocks: mlp_post needs equal widths",
-                    layer, width);
+                    "block {} has {} MLP neurons, another number than other blocks: mlp_post needs equal widths", layer,
+                    width);
                 return;
             }
             add_row(row.capture->mlp_post, static_cast<std::size_t>(layer), x, width);

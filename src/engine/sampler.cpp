@@ -77,4 +77,11 @@ double log_sum_exp(std::span<const float> logits) {
     return static_cast<double>(top) + std::log(sum_of_exponentials(logits, top));
 }
 
+double entropy(std::span<const float> logits) {
+    // log sum exp(x) - sum p x, with x counted from the greatest logit.
+    const float top = logits[static_cast<std::size_t>(argmax(logits))];
+    const double sum = sum_of_exponentials(logits, top);
+    return std::max(0.0, std::log(sum) - sum_of_weighted_exponentials(logits, top) / sum);
+}
+
 } // namespace valuelens

@@ -33,6 +33,12 @@ Token argmax(std::span<const float> logits);
 /// Σ exp(x - shift), relative error about 1e-6.
 double sum_of_exponentials(std::span<const float> values, float shift);
 
+/// Σ exp(x - shift) (x - shift), relative error about 1e-6.
+double sum_of_weighted_exponentials(std::span<const float> values, float shift);
+
+/// Entropy in nats of softmax(x). Throws as argmax().
+double entropy(std::span<const float> logits);
+
 /// log Σ exp(x). Throws as argmax().
 double log_sum_exp(std::span<const float> logits);
 

@@ -122,6 +122,9 @@ void check_request(const Model & model, const Request & request, std::size_t ind
     if (request.top_logprobs < 0 || (request.top_logprobs > 0 && !request.logprobs)) {
         bad("top_logprobs needs logprobs and cannot be negative");
     }
+    if (request.entropies && !request.logprobs) {
+        bad("entropies need logprobs");
+    }
     if (const Projector * projector = request.capture.projector.get()) {
         for (const Projector::Row & row : projector->rows) {
             if (row.direction >= projector->n_directions || row.layer < 0 || row.layer >= model.info().n_layer ||

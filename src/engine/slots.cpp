@@ -114,6 +114,9 @@ void Slot::score(std::size_t position, std::span<const float> logits) {
         const double norm = log_sum_exp(logits);
         response_.logprobs.push_back(
             static_cast<float>(logits[static_cast<std::size_t>(token_at(position + 1))] - norm));
+        if (request_->entropies) {
+            response_.entropies.push_back(static_cast<float>(entropy(logits)));
+        }
     }
     if (last && request_->capture.last_logits) {
         response_.last_logits.assign(logits.begin(), logits.end());
@@ -128,6 +131,9 @@ void Slot::stop() {
 void Slot::add_logprobs(Token token, std::span<const float> logits) {
     const double norm = log_sum_exp(logits);
     response_.logprobs.push_back(static_cast<float>(logits[static_cast<std::size_t>(token)] - norm));
+    if (request_->entropies) {
+        response_.entropies.push_back(static_cast<float>(entropy(logits)));
+    }
     if (request_->top_logprobs == 0) {
         return;
     }

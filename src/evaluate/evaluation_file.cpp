@@ -81,6 +81,20 @@ json rows_json(const Evaluation & evaluation) {
     return list;
 }
 
+json statistics_json(const Evaluation & evaluation) {
+    json list = json::array();
+    for (const EvaluationStatistic & statistic : evaluation.statistics) {
+        const Estimate & estimate = statistic.estimate;
+        list.push_back({{"name", statistic.name},
+                        {"subject", statistic.subject},
+                        {"description", statistic.description},
+                        {"estimate", {estimate.value, estimate.low, estimate.high}},
+                        {"p", statistic.p},
+                        {"n", statistic.n}});
+    }
+    return list;
+}
+
 json dropped_json(const Evaluation & evaluation) {
     json list = json::array();
     for (const EvaluationDrop & drop : evaluation.dropped) {
@@ -156,6 +170,15 @@ Evaluation read(const json & stored) {
         evaluation.rows.push_back({row.at("measure"), text_or_empty(row.at("group")), read_scores(row.at("scores")),
                                    read_scores(row.at("differences"))});
     }
+    for (const json & statistic : stored.value("statistics", json::array())) {
+        const json & estimate = statistic.at("estimate");
+        evaluation.statistics.push_back({statistic.at("name"),
+                                         statistic.at("subject"),
+                                         statistic.at("description"),
+                                         {number(estimate.at(0)), number(estimate.at(1)), number(estimate.at(2))},
+                                         number(statistic.at("p")),
+                                         statistic.at("n")});
+    }
     for (const json & drop : stored.at("dropped")) {
         evaluation.dropped.push_back(
             {drop.at("reason"), drop.at("unit"), text_or_empty(drop.at("variant")), drop.at("count")});
@@ -205,6 +228,7 @@ json to_json(const Evaluation & evaluation, bool with_items) {
                    {"group_kind", evaluation.group_kind},
                    {"measures", measures_json(evaluation)},
                    {"results", rows_json(evaluation)},
+                   {"statistics", statistics_json(evaluation)},
                    {"dropped", dropped_json(evaluation)},
                    {"notes", evaluation.notes},
                    {"quantities", evaluation.quantities}};

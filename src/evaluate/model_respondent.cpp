@@ -4,6 +4,7 @@
 
 #include "base/fail.h"
 #include "base/hash.h"
+#include "base/random.h"
 #include "evaluate/option_scores.h"
 #include "evaluate/respondent.h"
 
@@ -56,6 +57,73 @@ public:
                 }
             });
         return answers;
+    }
+
+    std::vector<std::vector<Answer>> write(const std::string & stage, std::span<const std::string> prompts,
+                                           const AnswerOptions & options) override {
+        std::vector<std::vector<Answer>> answers(prompts.size() * variants_.size());
+        run(
+            stage, prompts.size(), options.samples,
+            [&](std::size_t prompt, std::size_t sample) {
+                Request request;
+                request.kind = RequestKind::generate;
+                request.prompt = render(prompts[prompt]);
+                request.max_tokens = options.max_tokens;
+                request.sampling.temperature = options.temperature;
+                request.sampling.seed =
+                    derive_seed(options.seed, fmt::format("answer {} to {}", sample, prompts[prompt]));
+                request.logprobs = request.entropies = options.entropies;
+                return request;
+            },
+            [&](std::size_t place, std::size_t sample, const Response & response) {
+                if (response.finish == FinishReason::too_long) {
+                    return;
+                }
+                answers[place].resize(options.samples);
+                Answer & answer = answers[place][sample];
+                answer.text = model_->detokenize(response.tokens);
+                answer.tokens = response.tokens.size();
+                answer.cut_off = response.finish == FinishReason::length;
+                answer.entropies = response.entropies;
+            });
+        return answers;
+    }
+
+    std::vector<std::vector<float>> embed(const std::string & stage, std::span<const std::string> texts) override {
+        const std::vector<Token> before = render("");
+        const int layer = model_->info().n_layer / 2;
+        note_setting("embedding", fmt::format("mean output of block {} over the text's tokens", layer));
+        std::vector<Request> requests;
+        std::vector<std::size_t> places;
+        for (std::size_t i = 0; i < texts.size(); ++i) {
+            Request request;
+            request.kind = RequestKind::continue_;
+            request.prompt = before;
+            request.response = model_->tokenize(texts[i], false, false);
+            request.capture.resid_post = true;
+            request.capture.layers = {layer};
+            if (!request.response.empty()) {
+                requests.push_back(std::move(request));
+                places.push_back(i);
+            }
+        }
+        std::vector<std::vector<float>> embeddings(texts.size());
+        std::size_t done = 0;
+        progress_.start(stage, requests.size(), "texts");
+        for (std::size_t first = 0; first < requests.size(); first += slice_requests) {
+            const std::size_t count = std::min(slice_requests, requests.size() - first);
+            scheduler_.run(
+                std::span(requests).subspan(first, count),
+                [&](std::size_t index, Response && response) {
+                    if (response.finish != FinishReason::too_long) {
+                        embeddings[places[first + index]] = std::move(response.resid_post);
+                    }
+                    progress_.advance(++done);
+                },
+                progress_, stop_);
+        }
+        progress_.finish();
+        return embeddings;
     }
 
     std::vector<PassageScore> read(const std::string & stage, std::span<const Passage> passages) override {

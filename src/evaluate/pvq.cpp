@@ -1,8 +1,8 @@
-#include <algorithm>
 #include <utility>
 
 #include "base/fail.h"
 #include "concepts/questionnaire.h"
+#include "evaluate/questionnaire_input.h"
 #include "evaluate/ratings.h"
 #include "evaluate/summarize.h"
 #include "evaluate/task.h"
@@ -10,46 +10,12 @@
 namespace valuelens {
 namespace {
 
-namespace fs = std::filesystem;
-
-Questionnaire load(const PvqOptions & options, const std::vector<std::string> & values) {
-    if (!options.key.empty()) {
-        if (options.input.empty()) {
-            fail(ErrorKind::usage,
-                 "--key {}: the statements of published questionnaires are not shipped; give them with --input",
-                 options.key);
-        }
-        const QuestionnaireKey key = fs::exists(options.key) ? load_questionnaire_key(options.key, values)
-                                                             : shipped_questionnaire_key(options.key);
-        return load_questionnaire(options.input, key);
-    }
-    if (options.input.empty()) {
-        return shipped_portraits(options.language);
-    }
-    if (options.input.extension() != ".jsonl" && options.input.extension() != ".json") {
-        fail(ErrorKind::usage,
-             "--input {}: which statement belongs to which value? Give --key (pvq40, pvq-rr or a TOML file), or JSONL "
-             "that names the values",
-             options.input.string());
-    }
-    return load_portraits(options.input, options.language, values);
-}
-
 class PvqTask : public EvaluationTask {
 public:
     PvqTask(const PvqOptions & options, const ConceptSet & concepts)
-        : options_(options), values_(concept_ids(concepts)), questionnaire_(load(options, values_)),
-          texts_(shipped_questionnaire_texts(options.language)) {
-        for (const QuestionnaireItem & item : questionnaire_.items) {
-            if (std::find(values_.begin(), values_.end(), item.value) == values_.end()) {
-                fail(
-                    ErrorKind::usage,
-                    "the questionnaire {} measures \"{}\", which is not in the concept set {}; give statements for its "
-                    "concepts with --input",
-                    questionnaire_.name, item.value, concepts.name);
-            }
-        }
-    }
+        : options_(options), values_(concept_ids(concepts)),
+          questionnaire_(load_questionnaire_input(options.input, options.key, options.language, concepts)),
+          texts_(shipped_questionnaire_texts(options.language)) {}
 
     std::string name() const override { return "pvq"; }
 

@@ -25,6 +25,22 @@ struct PassageScore {
     std::size_t tokens = 0; ///< of the reply; 0: not read, it does not fit the context
 };
 
+/// How answers are drawn.
+struct AnswerOptions {
+    int max_tokens = 256;
+    float temperature = 0;   ///< 0: greedy
+    std::size_t samples = 1; ///< answers to each prompt
+    std::uint64_t seed = 0;  ///< a prompt's answers have the same random numbers under all variants
+    bool entropies = false;  ///< ask for Answer::entropies
+};
+
+struct Answer {
+    std::string text;
+    std::size_t tokens = 0;
+    bool cut_off = false;         ///< it ended because of max_tokens
+    std::vector<float> entropies; ///< where asked: in nats, of the distribution that each of its tokens was drawn from
+};
+
 /// Who answers an evaluation: a model, under each of the variants. Results stand in the order of the prompts, for each
 /// prompt all variants: [prompt * variants + variant]. A prompt that does not fit the context has no result. `stage`
 /// names the work for the progress.
@@ -43,6 +59,16 @@ public:
     /// Greedy answers of at most `max_tokens`. Nothing: the prompt does not fit.
     virtual std::vector<std::optional<std::string>> answer(const std::string & stage,
                                                            std::span<const std::string> prompts, int max_tokens) = 0;
+
+    /// Answers with what is known of them, `options.samples` to each prompt and variant. Empty: the prompt does not
+    /// fit. What is drawn depends on the seed, the prompt and the place among the samples, not on neighbours; all
+    /// variants draw with the same numbers.
+    virtual std::vector<std::vector<Answer>> write(const std::string & stage, std::span<const std::string> prompts,
+                                                   const AnswerOptions & options) = 0;
+
+    /// For each text the mean over its tokens of the output of the middle block, read by the model as it is as a reply
+    /// to an empty message: what a text is, whoever wrote it. Empty: the text has no tokens or does not fit.
+    virtual std::vector<std::vector<float>> embed(const std::string & stage, std::span<const std::string> texts) = 0;
 
     /// Log-probability of replies.
     virtual std::vector<PassageScore> read(const std::string & stage, std::span<const Passage> passages) = 0;

@@ -10,6 +10,7 @@
 #include "base/fail.h"
 #include "base/hash.h"
 #include "base/random.h"
+#include "clients/answer_text.h"
 #include "judge/log_odds.h"
 
 namespace valuelens {
@@ -114,21 +115,11 @@ std::optional<double> first_token_odds(const std::vector<TokenTextLogprob> & tok
 }
 
 std::optional<double> stated_probability(const std::string & content) {
-    std::string_view text = trimmed(content);
-    constexpr std::string_view think_end = "</think>";
-    if (text.starts_with("<think>")) {
-        const std::size_t end = text.find(think_end);
-        if (end == std::string_view::npos) {
-            return std::nullopt;
-        }
-        text = trimmed(text.substr(end + think_end.size()));
+    const std::optional<std::string_view> text = answer_text(content);
+    if (!text) {
+        return std::nullopt;
     }
-    constexpr std::string_view fence = "```";
-    if (text.starts_with(fence) && text.ends_with(fence) && text.size() > 2 * fence.size()) {
-        text = text.substr(fence.size(), text.size() - 2 * fence.size());
-        text = trimmed(text.starts_with("json") ? text.substr(4) : text);
-    }
-    const nlohmann::json answer = nlohmann::json::parse(text, nullptr, false);
+    const nlohmann::json answer = nlohmann::json::parse(*text, nullptr, false);
     if (!answer.is_object() || answer.size() != 1 || !answer.contains("probability") ||
         !answer["probability"].is_number()) {
         return std::nullopt;

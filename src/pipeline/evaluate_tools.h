@@ -20,6 +20,10 @@ struct EvaluateRequest {
     std::filesystem::path output;
 };
 
+/// The model as it is, and the same under the intervention where one is asked for. Reads the files; throws as
+/// load_intervention() does.
+std::vector<EvaluationVariant> load_variants(const EvaluateRequest & request, ProgressSink & progress);
+
 /// Evaluates a model, and the same model under the intervention where one is asked for, and writes the result. All that
 /// can be wrong with the files is said before the model is loaded. Throws as load_intervention(), evaluate() and
 /// write_evaluation() do.

@@ -36,7 +36,7 @@ std::unique_ptr<Generator> open_generator(RunContext & run) {
     const RunConfig & config = run.config;
     std::unique_ptr<ChatService> service; // before the model is loaded: a server is refused in a moment
     if (config.generate_source == "server") {
-        service = open_service(config.generate_server, "generate", run.progress, run.stop);
+        service = open_service(config.generate_server, "generate.url", run.progress, run.stop);
     }
     ModelOptions options;
     options.path = resolve_model(config.model, {static_cast<int>(config.threads)}, run.progress, run.stop).string();

@@ -128,7 +128,7 @@ OpenJudge open_server_judge(const RunConfig & config, const ConceptSet & concept
     options.prices = prices_of(config.judge_server);
     options.seed = static_cast<std::uint64_t>(config.seed);
     load_ask_prompt(config.judge_prompt, ""); // a prompt that cannot be used is said before the server is asked
-    std::unique_ptr<ChatService> service = open_service(config.judge_server, "judge", progress, stop);
+    std::unique_ptr<ChatService> service = open_service(config.judge_server, "judge.url", progress, stop);
     options.prompt = load_ask_prompt(config.judge_prompt, service->model());
     std::string quality = options.prompt.quality;
     if (config.generate_source == "server" && config.generate_server.model == service->model()) {

@@ -8,15 +8,14 @@
 
 namespace valuelens {
 
-std::unique_ptr<ChatService> open_service(const ServerConfig & server, const std::string & section,
+std::unique_ptr<ChatService> open_service(const ServerConfig & server, const std::string & url_name,
                                           ProgressSink & progress, std::stop_token stop) {
     if (server.url.empty()) {
-        fail(ErrorKind::usage, "{0}.url is empty: write the server's address, such as http://127.0.0.1:8000/v1",
-             section);
+        fail(ErrorKind::usage, "{} is empty: write the server's address, such as http://127.0.0.1:8000/v1", url_name);
     }
     ClientOptions options;
     options.url = server.url;
-    options.url_name = section + ".url";
+    options.url_name = url_name;
     options.model = server.model;
     options.key_variable = server.api_key_env;
     options.concurrency = static_cast<int>(server.concurrency);

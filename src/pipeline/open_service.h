@@ -11,9 +11,9 @@
 
 namespace valuelens {
 
-/// A client of the server that a section of the config ("judge", "generate") names. Throws Error(usage) where it names
-/// none, and as connect_client().
-std::unique_ptr<ChatService> open_service(const ServerConfig & server, const std::string & section,
+/// A client of the server. `url_name` is what its address is called where it came from ("judge.url", "--judge"). Throws
+/// Error(usage) where there is no address, and as connect_client().
+std::unique_ptr<ChatService> open_service(const ServerConfig & server, const std::string & url_name,
                                           ProgressSink & progress, std::stop_token stop);
 
 TokenPrices prices_of(const ServerConfig & server);

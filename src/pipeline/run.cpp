@@ -36,8 +36,8 @@ const char * to_string(Stage stage) {
 namespace {
 
 /// Written by the stages under the run's lock, so that a side file of theirs is one of a process that was killed.
-constexpr const char * run_files[] = {config_file,     "vectors.safetensors", "axes.safetensors",
-                                      "geometry.json", "neurons.csv",         "neurons.json"};
+constexpr const char * run_files[] = {config_file,   "vectors.safetensors", "axes.safetensors", "geometry.json",
+                                      "neurons.csv", "neurons.json",        "report.html"};
 
 class Execution {
 public:

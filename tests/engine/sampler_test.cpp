@@ -126,5 +126,19 @@ TEST(Sampler, LogitsThatAreNotNumbersAreAModelError) {
     }
 }
 
+TEST(Entropy, IsThatOfTheSoftmax) {
+    const std::vector<float> alike(4096, 7.5f);
+    EXPECT_NEAR(entropy(alike), std::log(4096.0), 1e-6);
+    EXPECT_NEAR(entropy(std::vector<float>{0, -infinity, -200}), 0, 1e-12);
+    const std::vector<float> logits = random_logits(5, 1500);
+    const double norm = log_sum_exp(logits);
+    double expected = 0;
+    for (const float x : logits) {
+        const double p = std::exp(static_cast<double>(x) - norm);
+        expected -= p * (static_cast<double>(x) - norm);
+    }
+    EXPECT_NEAR(entropy(logits), expected, 1e-5 * expected);
+}
+
 } // namespace
 } // namespace valuelens

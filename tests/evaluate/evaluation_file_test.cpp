@@ -37,6 +37,8 @@ Evaluation example() {
     evaluation.rows = {
         {"likeness", "", {{{3.5, 3, 4}, 2}, {{1.0 / 3, undefined, undefined}, 1}}, {{}, {{-0.5, -1, 0}, 1}}},
         {"likeness", "power", {{{3, 2, 4}, 1}, {}}, {{}, {}}}};
+    evaluation.statistics = {{"circle_correlation", "shared@4", "r", {0.25, -0.1, 0.5}, 0.03, 90},
+                             {"target_effect", "", "mean", {1, undefined, undefined}, undefined, 10}};
     evaluation.dropped = {{"unparsable", "answers", "steered", 3}, {"duplicate", "items", "", 1}};
     evaluation.notes = {"read \"this\" first"};
     evaluation.items = {{"p1", "p1", {"power", "security"}, {{3.5, undefined}}}, {"p2", "q", {}, {{2, 0.1}}}};
@@ -56,6 +58,11 @@ TEST_F(EvaluationFile, ReadsBackWhatWasWritten) {
     EXPECT_EQ(read.variants[1].steer, example().variants[1].steer);
     EXPECT_EQ(read.variants[1].files, example().variants[1].files);
     EXPECT_EQ(read.measures[1].aggregate, Aggregate::sum);
+    ASSERT_EQ(read.statistics.size(), 2u);
+    EXPECT_EQ(read.statistics[0].subject, "shared@4");
+    EXPECT_EQ(read.statistics[0].p, 0.03);
+    EXPECT_EQ(read.statistics[0].estimate.low, -0.1);
+    EXPECT_TRUE(std::isnan(read.statistics[1].p));
     EXPECT_TRUE(std::isnan(read.rows[0].scores[1].estimate.low));
     EXPECT_EQ(read.rows[0].scores[1].estimate.value, 1.0 / 3) << "numbers keep all their bits";
     EXPECT_TRUE(std::isnan(read.items[0].scores[0][1]));
@@ -90,7 +97,7 @@ TEST_F(EvaluationFile, AnotherFileIsRefused) {
 TEST_F(EvaluationFile, ABrokenOneIsNamed) {
     const auto whole = nlohmann::ordered_json::parse(evaluation_json(example()));
     for (const auto & [key, value] : whole.items()) {
-        if (key == "format") {
+        if (key == "format" || key == "statistics") { // files of older versions have no statistics
             continue;
         }
         auto without = whole;

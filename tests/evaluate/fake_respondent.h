@@ -24,7 +24,10 @@ public:
     std::function<std::vector<double>(const std::string & prompt, std::size_t n_options, std::size_t variant)> on_score;
     std::function<std::optional<std::string>(const std::string & prompt, std::size_t variant)> on_answer;
     std::function<PassageScore(const Passage & passage, std::size_t variant)> on_read;
-    std::vector<std::string> prompts; ///< of score() and answer()
+    std::function<std::optional<Answer>(const std::string & prompt, std::size_t variant, std::size_t sample)> on_write;
+    std::function<std::vector<float>(const std::string & text)> on_embed;
+    AnswerOptions answer_options;     ///< of the last write()
+    std::vector<std::string> prompts; ///< of score(), answer() and write()
     std::vector<std::string> options; ///< of the last score()
 
     const std::vector<EvaluationVariant> & variants() const override { return variants_; }
@@ -42,6 +45,29 @@ public:
                                                    int) override {
         prompts.insert(prompts.end(), asked.begin(), asked.end());
         return each<std::optional<std::string>>(asked, on_answer);
+    }
+
+    std::vector<std::vector<Answer>> write(const std::string &, std::span<const std::string> asked,
+                                           const AnswerOptions & how) override {
+        prompts.insert(prompts.end(), asked.begin(), asked.end());
+        answer_options = how;
+        return each<std::vector<Answer>>(asked, [&](const std::string & prompt, std::size_t variant) {
+            std::vector<Answer> answers;
+            for (std::size_t sample = 0; sample < how.samples; ++sample) {
+                if (auto answer = on_write(prompt, variant, sample)) {
+                    answers.push_back(std::move(*answer));
+                }
+            }
+            return answers;
+        });
+    }
+
+    std::vector<std::vector<float>> embed(const std::string &, std::span<const std::string> texts) override {
+        std::vector<std::vector<float>> embeddings;
+        for (const std::string & text : texts) {
+            embeddings.push_back(on_embed(text));
+        }
+        return embeddings;
     }
 
     std::vector<PassageScore> read(const std::string &, std::span<const Passage> passages) override {

@@ -1,0 +1,55 @@
+#include "cli/eval_options.h"
+
+#include "base/fail.h"
+#include "cli/evaluation_output.h"
+#include "pipeline/evaluate_tools.h"
+
+namespace valuelens {
+
+CLI::Option * add_eval_options(CLI::App & command, EvalOptions & options, const char * input) {
+    add_engine_options(command, options.engine)->required();
+    add_intervention_options(command, options.intervention);
+    CLI::Option * input_option = command.add_option("--input", options.input, input)->type_name("FILE");
+    command.add_option("--output", options.output, "Result (JSON)")->required()->type_name("FILE");
+    command.add_option("--limit", options.evaluation.limit, "A seeded sample of so many items; 0: all (0)")
+        ->type_name("N");
+    command
+        .add_option("--bootstraps", options.evaluation.bootstraps,
+                    fmt::format("Resamples behind each interval ({})", options.evaluation.bootstraps))
+        ->type_name("N");
+    command
+        .add_option("--confidence", options.evaluation.confidence,
+                    fmt::format("Of the intervals ({})", options.evaluation.confidence))
+        ->type_name("SHARE");
+    return input_option;
+}
+
+void add_concepts_option(CLI::App & command, EvalOptions & options) {
+    command.add_option("--concepts", options.concepts, "Concept set (TOML) instead of Schwartz's ten values")
+        ->type_name("FILE");
+}
+
+void add_parse_option(CLI::App & command, EvalOptions & options) {
+    command
+        .add_option("--parse", options.parse,
+                    "logprobs (default): expected score under the options' probabilities; greedy: a generated answer")
+        ->check(unnamed(CLI::IsMember({"logprobs", "greedy"})))
+        ->type_name("HOW");
+}
+
+AnswerReading reading_of(const EvalOptions & options) {
+    return options.parse == "greedy" ? AnswerReading::greedy : AnswerReading::logprobs;
+}
+
+Outcome run_eval(const EvaluationTask & task, const EvalOptions & options, Context & context) {
+    EvaluateRequest request;
+    request.steer = options.intervention.steer;
+    request.scale_neurons = options.intervention.scale_neurons;
+    request.options = options.evaluation;
+    request.options.seed = options.engine.seed.value_or(request.options.seed);
+    request.output = options.output;
+    apply_and_resolve(options.engine, request.model, request.scheduler, context);
+    return describe_evaluation(evaluate_to_file(task, request, context.console, context.stop), options.output);
+}
+
+} // namespace valuelens

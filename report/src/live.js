@@ -1,0 +1,35 @@
+// A live report asks its server how far the run is, and draws itself anew when there is something new.
+import { el } from "./dom.js";
+
+const every = 3000;
+
+function words(state) {
+  if (state.next === "generate" || state.next === "judge") {
+    return `Running: ${state.slices_generated} of ${state.slices_planned} slices generated, ${state.slices_judged} judged, ${state.responses} responses.`;
+  }
+  return state.next === "nothing" ? "The run is finished." : `Generated and judged; next is ${state.next}.`;
+}
+
+export function follow(address, redraw) {
+  const said = el("span", {});
+  const bar = el("progress", { max: 1, value: 0, "aria-label": "Progress of the run" });
+  const events = el("ul", {});
+  const panel = el("aside", { id: "live", "aria-label": "Progress of the run" }, bar, said, el("details", {}, el("summary", {}, "Log"), events));
+  let revision = null;
+  const look = async () => {
+    try {
+      const state = await (await fetch(address)).json();
+      said.textContent = words(state);
+      bar.max = Math.max(1, 2 * state.slices_planned);
+      bar.value = state.slices_generated + state.slices_judged;
+      events.replaceChildren(...state.events.map((event) => el("li", {}, event)));
+      if (revision !== null && revision !== state.revision) redraw(await (await fetch("model.json")).json());
+      revision = state.revision;
+    } catch {
+      said.textContent = "The server does not answer; what is shown is as it was.";
+    }
+    setTimeout(look, every);
+  };
+  look();
+  return panel;
+}

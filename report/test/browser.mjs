@@ -1,0 +1,171 @@
+// node browser.mjs NODE_MODULES CHROMIUM disk|live ADDRESS RUN SCREENSHOTS
+// Tries the page of `valuelens report` in a real browser: prints each check that fails and ends with 1 if any did.
+import { readFileSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+
+const [modules, chromiumPath, mode, address, run, screenshots] = process.argv.slice(2);
+const { chromium } = createRequire(pathToFileURL(join(resolve(modules), "x.js")))("playwright-core");
+
+let failures = 0;
+function check(holds, sentence) {
+  if (!holds) {
+    ++failures;
+    console.log(`failed: ${sentence}`);
+  }
+}
+
+// In a container of its own Chromium's sandbox has no user namespaces; the page under test is ours.
+const browser = await chromium.launch({ executablePath: chromiumPath, args: ["--no-sandbox"] });
+const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, colorScheme: "light", acceptDownloads: true });
+const page = await context.newPage();
+const said = [];
+const requests = [];
+page.on("console", (message) => ["error", "warning"].includes(message.type()) && said.push(message.text()));
+page.on("pageerror", (error) => said.push(error.message));
+page.on("request", (request) => requests.push(request.url()));
+page.on("dialog", (dialog) => {
+  said.push(`dialog ${dialog.message()}`);
+  dialog.dismiss();
+});
+
+const shot = (name, options = {}) => page.screenshot({ path: join(screenshots, `${name}.png`), ...options });
+const text = (selector) => page.locator(selector).first().innerText();
+const drawing = (figure) => page.locator(`#${figure} .plot svg`).first().evaluate((element) => element.outerHTML);
+const ground = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+const overflow = () => page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+
+async function download(figure, label) {
+  const [file] = await Promise.all([page.waitForEvent("download"), page.locator(`#${figure} .tools button`, { hasText: label }).click()]);
+  return { name: file.suggestedFilename(), contents: readFileSync(await file.path()) };
+}
+
+async function opened() {
+  await page.waitForSelector("html[data-ready]");
+  await page.waitForSelector("#circle-plane .plot svg");
+  check(said.length === 0, `the console is silent, but it said: ${said.join(" | ")}`);
+}
+
+async function nothingHostile() {
+  check((await page.title()) !== "owned", "a hostile text ran as a script");
+  check((await page.locator("main img").count()) === 0, "a hostile text became an element");
+  check((await page.locator('a[href^="javascript:"]').count()) === 0, "a hostile text became a link");
+  check((await text("#responses .answers")).includes('<img src=x onerror="document.title='), "the hostile response is shown as text");
+}
+
+async function sections() {
+  for (const id of ["summary", "certainty", "next", "basis", "compare", "vectors", "circle", "geometry", "neurons", "steering", "evaluations", "responses"]) {
+    check((await page.locator(`section#${id}`).count()) === 1, `there is a section ${id}`);
+  }
+  const figures = await page.locator("figure").count();
+  check((await page.locator("figure .plot svg[role=img][aria-label]").count()) === figures, "every figure is drawn and has a name for screen readers");
+  check((await page.locator("figure details.data").count()) === figures, "every figure has its data behind it");
+}
+
+async function sliders() {
+  const slider = page.locator("#circle-layer");
+  await slider.focus();
+  await page.keyboard.press("Home");
+  const before = [await text("#circle-plane .readout"), await drawing("circle-plane")];
+  await page.keyboard.press("ArrowRight");
+  check((await text("#circle-plane .readout")).startsWith("Layer 1,"), "the slider's arrow key moves one layer on");
+  check((await drawing("circle-plane")) !== before[1], "the slider draws the circle anew");
+  check((await text("#circle-plane .readout")) !== before[0], "the sentence below follows the slider");
+  await page.locator("#circle-kind input[value=intrinsic]").check();
+  check((await text("#circle-plane .readout")).includes("unique to the model"), "the toggle shows the unique axes");
+}
+
+async function tables() {
+  const cells = (column) => page.locator(`#neuron-table tbody tr > :nth-child(${column})`).allInnerTexts();
+  const norm = page.locator("#neuron-table th", { hasText: "norm" });
+  const numbers = (texts) => texts.map((one) => Number(one.replace("−", "-")));
+  const falling = numbers(await cells(5));
+  check(falling.length > 5 && falling.every((n, i) => i === 0 || n <= falling[i - 1]), "neurons stand by falling norm at first");
+  await norm.locator("button").click();
+  check((await norm.getAttribute("aria-sort")) === "ascending", "the head says how the column is sorted");
+  const rising = numbers(await cells(5));
+  check(rising.every((n, i) => i === 0 || n >= rising[i - 1]) && rising[0] < falling[0], "a click on the head turns the order round");
+  await page.locator("#neurons-value").selectOption("power");
+  check((await cells(1)).every((value) => value === "Power"), "the filter leaves one value");
+  await page.locator("#neurons-category").selectOption("shared");
+  check((await cells(4)).every((category) => category === "shared") && (await cells(4)).length === 6, "two filters together");
+  await page.locator("#neurons-search").fill("no such word");
+  check((await text("#neuron-table tbody")) === "No rows.", "a search that finds nothing says so");
+  await page.locator("#circle-plane details.data summary").click();
+  check((await page.locator("#circle-plane details.data tbody tr").count()) >= 9, "the data behind a figure open as a table");
+}
+
+async function downloads() {
+  const csv = await download("separation", "CSV");
+  check(csv.name === "separation.csv" && csv.contents.toString().startsWith("value,condition,layer,auroc,auroc_low,auroc_high\r\n"), `the CSV has its columns: ${csv.contents.toString().slice(0, 80)}`);
+  const svg = (await download("circle-plane", "SVG")).contents.toString();
+  const wellFormed = await page.evaluate((source) => new DOMParser().parseFromString(source, "image/svg+xml").querySelector("parsererror") === null, svg);
+  check(svg.startsWith("<svg") && wellFormed && !svg.includes("var(--"), "the SVG is whole and needs no style sheet");
+  const png = (await download("circle-plane", "PNG")).contents;
+  check(png.subarray(1, 4).toString() === "PNG" && png.length > 5000, "the PNG is a picture");
+  writeFileSync(join(screenshots, "circle-plane.svg"), svg);
+  writeFileSync(join(screenshots, "circle-plane.png"), png);
+}
+
+async function looks() {
+  await page.evaluate(() => scrollTo(0, 0));
+  await shot("light");
+  await shot("light-whole", { fullPage: true });
+  const light = await ground();
+  await page.emulateMedia({ colorScheme: "dark" });
+  check((await ground()) !== light, "the page is dark where the system is");
+  await shot("dark-whole", { fullPage: true });
+  await page.locator("#theme").selectOption("light");
+  check((await ground()) === light, "the reader's choice beats the system's");
+  await page.locator("#theme").selectOption("auto");
+  await page.emulateMedia({ media: "print", colorScheme: "dark" });
+  check((await ground()) === light, "print is light");
+  check(!(await page.locator("nav").isVisible()), "print has no navigation");
+  await page.emulateMedia({ media: "screen", colorScheme: "light" });
+  await page.setViewportSize({ width: 360, height: 740 });
+  await page.waitForTimeout(500);
+  check((await overflow()) <= 0, `at 360 pixels nothing sticks out sideways (${await overflow()} pixels)`);
+  await shot("narrow-whole", { fullPage: true });
+  await page.setViewportSize({ width: 1280, height: 900 });
+}
+
+async function reachable() {
+  const nameless = await page.evaluate(() =>
+    [...document.querySelectorAll("button, select, input")].filter((one) => !(one.getAttribute("aria-label") || one.textContent.trim() || one.labels?.length)).map((one) => one.outerHTML.slice(0, 80)));
+  check(nameless.length === 0, `every control has a name: ${nameless.join(", ")}`);
+  const twice = await page.evaluate(() => {
+    const ids = [...document.querySelectorAll("[id]")].map((one) => one.id);
+    return ids.filter((id, i) => ids.indexOf(id) !== i);
+  });
+  check(twice.length === 0, `every id is there once: ${twice.join(", ")}`);
+  await page.evaluate(() => document.activeElement.blur());
+  await page.keyboard.press("Tab");
+  check((await page.evaluate(() => document.activeElement.tagName)) !== "BODY", "the keyboard reaches the controls");
+}
+
+if (mode === "disk") {
+  await page.goto(pathToFileURL(address).href);
+  await opened();
+  await nothingHostile();
+  await sections();
+  await looks();
+  await sliders();
+  await tables();
+  await downloads();
+  await reachable();
+  const outside = requests.filter((url) => !/^(file|data|blob):/.test(url));
+  check(outside.length === 0, `no network request: ${outside.join(", ")}`);
+} else {
+  await page.goto(address);
+  await opened();
+  await page.waitForFunction(() => document.querySelector("#live span").textContent.includes("finished"));
+  writeFileSync(join(run, "samples", "live.jsonl"), '{"id": "p9", "intervention": "base", "text": "as it went on", "finish": "end_of_turn"}\n');
+  const came = await page.waitForFunction(() => document.body.textContent.includes("as it went on"), null, { timeout: 30000 }).catch(() => null);
+  check(came !== null, "the live page shows what the run has made since");
+  check(requests.every((url) => url.startsWith(address) || url.startsWith("data:")), `a live page asks its own server alone: ${requests.join(", ")}`);
+}
+check(said.length === 0, `the console stayed silent, but it said: ${said.join(" | ")}`);
+await browser.close();
+console.log(failures === 0 ? `page (${mode}): all checks hold` : `page (${mode}): ${failures} checks failed`);
+process.exit(failures === 0 ? 0 : 1);

@@ -1,0 +1,302 @@
+#include "report/findings.h"
+
+#include <algorithm>
+#include <optional>
+#include <vector>
+
+#include <fmt/format.h>
+
+namespace valuelens {
+
+namespace {
+
+constexpr const char * clear = "clear";
+constexpr const char * partly = "partly";
+constexpr const char * not_shown = "not shown";
+constexpr const char * not_measured = "not measured";
+
+std::string interval_text(const Estimate & e) {
+    if (std::isnan(e.low)) {
+        return fmt::format("{:.2f}", e.value);
+    }
+    return fmt::format("{:.2f} [{:.2f}, {:.2f}]", e.value, e.low, e.high);
+}
+
+Json finding(const char * id, const char * section, const char * question, const char * verdict, std::string answer,
+             const char * rule) {
+    return {{"id", id},           {"section", section},          {"question", question},
+            {"verdict", verdict}, {"answer", std::move(answer)}, {"rule", rule}};
+}
+
+double median(std::vector<double> numbers) {
+    if (numbers.empty()) {
+        return std::numeric_limits<double>::quiet_NaN();
+    }
+    std::sort(numbers.begin(), numbers.end());
+    const std::size_t half = numbers.size() / 2;
+    return numbers.size() % 2 == 1 ? numbers[half] : (numbers[half - 1] + numbers[half]) / 2;
+}
+
+const char * share_verdict(std::size_t n, std::size_t of) {
+    return of == 0 ? not_measured : n * 10 >= of * 8 ? clear : n > 0 ? partly : not_shown;
+}
+
+/// A value as people write it.
+std::string name_of(const Json & model, const std::string & id) {
+    for (const Json & value : model.at("concept_set").at("values")) {
+        if (value.at("id") == id) {
+            return value.at("name");
+        }
+    }
+    return id;
+}
+
+const Json * part(const Json & model, const char * key) {
+    const auto found = model.find(key);
+    return found == model.end() || found->is_null() ? nullptr : &*found;
+}
+
+Json separation(const Json & model) {
+    constexpr const char * question = "Do the directions tell responses that express a value from those that do not?";
+    constexpr const char * rule = "clear: the intervals of at least 80 % of the vectors lie above 0.5; partly: of some";
+    const Json * vectors = part(model, "vectors");
+    if (vectors == nullptr) {
+        return finding("separation", "vectors", question, not_measured, "There are no value vectors yet.", rule);
+    }
+    const std::size_t layer = model.at("layer");
+    std::string answer;
+    std::size_t above = 0, measured = 0;
+    for (const char * condition : {"intrinsic", "prompted"}) {
+        std::vector<double> aurocs;
+        std::size_t here = 0;
+        for (const Json & vector : vectors->at("vectors")) {
+            if (vector.at("condition") != condition || vector.at("auroc").size() <= layer) {
+                continue;
+            }
+            const Estimate auroc = estimate_of(vector.at("auroc")[layer]);
+            if (!std::isnan(auroc.value)) {
+                aurocs.push_back(auroc.value);
+                here += auroc.low > 0.5 ? 1 : 0;
+            }
+        }
+        answer += aurocs.empty() ? fmt::format("No {} vector has a held-out AUROC. ", condition)
+                                 : fmt::format("{}{}: median held-out AUROC {:.2f}, {} of {} intervals above chance. ",
+                                               static_cast<char>(std::toupper(condition[0])), condition + 1,
+                                               median(aurocs), here, aurocs.size());
+        above += here;
+        measured += aurocs.size();
+    }
+    answer += fmt::format("0.5 is chance; layer {}.", layer);
+    return finding("separation", "vectors", question, share_verdict(above, measured), std::move(answer), rule);
+}
+
+Json sharing(const Json & model) {
+    constexpr const char * question = "How much do the model's own expression and the prompted one share?";
+    constexpr const char * rule = "clear: at least 80 % of the intervals of the cosine lie above 0; partly: some";
+    const Json * vectors = part(model, "vectors");
+    const std::size_t layer = model.at("layer");
+    double sum = 0;
+    std::size_t n = 0, above = 0;
+    Estimate least, most;
+    std::string least_value, most_value;
+    const Json cosines = vectors == nullptr ? Json::object() : vectors->at("condition_cosine");
+    for (const auto & [value, column] : cosines.items()) {
+        const Estimate cosine = column.size() > layer ? estimate_of(column[layer]) : Estimate{};
+        if (std::isnan(cosine.value)) {
+            continue;
+        }
+        sum += cosine.value;
+        ++n;
+        above += cosine.low > 0 ? 1 : 0;
+        if (!(cosine.value >= least.value)) {
+            least = cosine;
+            least_value = value;
+        }
+        if (!(cosine.value <= most.value)) {
+            most = cosine;
+            most_value = value;
+        }
+    }
+    if (n == 0) {
+        return finding("sharing", "geometry", question, not_measured, "No value has a vector of both kinds yet.", rule);
+    }
+    return finding(
+        "sharing", "geometry", question, share_verdict(above, n),
+        fmt::format("The cosine of the two vectors is {:.2f} on average: from {} ({}) to {} ({}); 1 would be "
+                    "the same direction, 0 unrelated ones. Layer {}.",
+                    sum / static_cast<double>(n), interval_text(least), name_of(model, least_value),
+                    interval_text(most), name_of(model, most_value), layer),
+        rule);
+}
+
+Json compliance(const Json & model) {
+    constexpr const char * question = "Does prompting add one common direction, whatever the value?";
+    constexpr const char * rule = "clear: the whole interval lies above the range of chance; partly: the estimate does";
+    const Json * axes = part(model, "axes");
+    const std::size_t layer = model.at("layer");
+    const Json column = axes == nullptr ? Json() : axes->value("compliance", Json::object());
+    const auto at = [&](const char * key) {
+        return column.contains(key) && column[key].size() > layer ? estimate_of(column[key][layer]) : Estimate{};
+    };
+    const Estimate explained = at("explained"), chance = at("explained_null");
+    if (std::isnan(explained.value)) {
+        return finding("compliance", "geometry", question, not_measured, "There are no axes yet.", rule);
+    }
+    const char * verdict = explained.low > chance.high     ? clear
+                           : explained.value > chance.high ? partly
+                           : std::isnan(chance.high)       ? not_measured
+                                                           : not_shown;
+    return finding(
+        "compliance", "geometry", question, verdict,
+        fmt::format("One direction explains {} of what the prompts add over all values; by chance it would be "
+                    "{} (layer {}).",
+                    interval_text(explained), interval_text(chance), layer),
+        rule);
+}
+
+Json circle(const Json & model) {
+    constexpr const char * question = "Are the values arranged as theory says, on a circle?";
+    constexpr const char * rule = "clear: p < 0.01 and R² beyond the range of random directions; partly: p < 0.05";
+    const Json * axes = part(model, "axes");
+    std::string others;
+    std::optional<Json> shared;
+    for (const Json & circle : axes == nullptr ? Json::array() : axes->value("circles", Json::array())) {
+        const Json & fit = circle.at("range").at("even");
+        if (circle.at("kind") == "shared") {
+            shared = fit;
+        } else if (circle.at("kind") == "intrinsic" && !std::isnan(number_at(fit, "r_squared"))) {
+            others = fmt::format(" Of the axes unique to the model's own expression: R² {:.2f}, p {:.3f}.",
+                                 number_at(fit, "r_squared"), number_at(fit, "p"));
+        }
+    }
+    if (!shared || std::isnan(number_at(*shared, "r_squared"))) {
+        return finding("circle", "circle", question, not_measured,
+                       axes == nullptr ? "There are no axes yet."
+                                       : "The concept set states no angles, or too few values "
+                                         "have axes.",
+                       rule);
+    }
+    const double r = number_at(*shared, "r_squared"), p = number_at(*shared, "p");
+    const Estimate chance = estimate_of(shared->at("null"));
+    const char * verdict = p < 0.01 && r > chance.high ? clear : p < 0.05 ? partly : not_shown;
+    return finding("circle", "circle", question, verdict,
+                   fmt::format("Shared axes against the theoretical circle: R² {:.2f} with p {:.3f}; random directions "
+                               "reach {}.{} Mean of the layer range.",
+                               r, p, interval_text(chance), others),
+                   rule);
+}
+
+Json neurons(const Json & model) {
+    constexpr const char * question = "Are there more neurons behind the axes than chance would give?";
+    constexpr const char * rule =
+        "clear: at least 80 % of the values have more neurons of some category than the range of chance; partly: some";
+    const Json * neurons = part(model, "neurons");
+    if (neurons == nullptr) {
+        return finding("neurons", "neurons", question, not_measured, "The neurons have not been looked for yet.", rule);
+    }
+    std::size_t above = 0, n = 0;
+    std::string counts;
+    for (const char * category : {"shared", "intrinsic", "prompted"}) {
+        double count = 0, chance = 0;
+        for (const Json & value : neurons->at("values")) {
+            count += number_at(value.at("counts"), category);
+            const Json & null = value.at("chance");
+            chance += null.is_object() && null.contains(category) ? estimate_of(null[category]).value : std::nan("");
+        }
+        counts += fmt::format("{}{:.0f} {}{}", counts.empty() ? "" : ", ", count, category,
+                              std::isnan(chance) ? "" : fmt::format(" (chance {:.0f})", chance));
+    }
+    for (const Json & value : neurons->at("values")) {
+        const Json & null = value.at("chance");
+        if (!null.is_object()) {
+            continue;
+        }
+        bool more = false;
+        for (const char * category : {"shared", "intrinsic", "prompted"}) {
+            more = more || (null.contains(category) &&
+                            number_at(value.at("counts"), category) > estimate_of(null[category]).high);
+        }
+        ++n;
+        above += more ? 1 : 0;
+    }
+    return finding("neurons", "neurons", question, share_verdict(above, n),
+                   fmt::format("Kept over all values: {}. {} of {} values have more of some category than chance.",
+                               counts, above, n),
+                   rule);
+}
+
+/// The tuned interventions at their chosen strengths.
+Json steering(const Json & model) {
+    constexpr const char * question =
+        "Does steering along the directions change what the model says, and at what cost?";
+    constexpr const char * rule =
+        "clear: of at least 80 % of the tuned interventions the gain at the chosen strength has an interval beyond 0; "
+        "partly: of some";
+    std::size_t n = 0, beyond = 0;
+    std::string answer;
+    for (const Json & tune : model.at("tunes")) {
+        for (const Json & curve : tune.at("curves")) {
+            const Json above = curve.value("above", Json());
+            const double strength = number_at(above, "strength");
+            for (const Json & point : curve.at("points")) {
+                if (number_at(point, "strength") != strength) {
+                    continue;
+                }
+                const Estimate gain = estimate_of(point.value("gain_centred", Json()));
+                ++n;
+                beyond += gain.low > 0 ? 1 : 0;
+                if (n <= 3) {
+                    answer +=
+                        fmt::format("{} {} {}: gain {} points of likeness, accuracy drop {} points. ",
+                                    curve.at("intervention").get<std::string>(), tune.at("strength").get<std::string>(),
+                                    strength, interval_text(gain), interval_text(estimate_of(point.at("drop"))));
+                }
+            }
+        }
+    }
+    if (n == 0) {
+        return finding("steering", "steering", question, not_measured,
+                       model.at("tunes").empty() ? "No strength has been tuned yet."
+                                                 : "Every strength that was tried costs too much capability.",
+                       rule);
+    }
+    return finding("steering", "steering", question, share_verdict(beyond, n), std::move(answer), rule);
+}
+
+Json evaluations(const Json & model) {
+    constexpr const char * question = "Do independent evaluations see the intervention?";
+    constexpr const char * rule =
+        "clear: at least 80 % of the differences have an interval that leaves out 0; partly: some";
+    std::size_t n = 0, beyond = 0;
+    for (const Json & evaluation : model.at("evaluations")) {
+        for (const Json & row : evaluation.at("results")) {
+            for (const Json & difference : row.at("differences")) {
+                const Estimate e = estimate_of(difference.is_object() ? difference.value("estimate", Json()) : Json());
+                if (!std::isnan(e.low)) {
+                    ++n;
+                    beyond += e.low > 0 || e.high < 0 ? 1 : 0;
+                }
+            }
+        }
+    }
+    if (n == 0) {
+        return finding("evaluations", "evaluations", question, not_measured,
+                       model.at("evaluations").empty() ? "No evaluation lies in the run yet."
+                                                       : "The evaluations compare nothing with the model as it is.",
+                       rule);
+    }
+    return finding("evaluations", "evaluations", question, share_verdict(beyond, n),
+                   fmt::format("{} of {} differences between an intervention and the model as it is have an interval "
+                               "that leaves out 0; of unrelated ones about {:.0f} would by chance.",
+                               beyond, n, std::round(0.05 * static_cast<double>(n))),
+                   rule);
+}
+
+} // namespace
+
+Json findings(const Json & model) {
+    return Json::array({separation(model), sharing(model), compliance(model), circle(model), neurons(model),
+                        steering(model), evaluations(model)});
+}
+
+} // namespace valuelens

@@ -1,0 +1,238 @@
+// What a report says of a run: counts, findings, warnings, what is missing, and that nothing in it is taken for markup.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "report/document.h"
+#include "report/model.h"
+#include "report/page.h"
+#include "report/parts.h"
+#include "report/sample_run.h"
+#include "support/expect_error.h"
+#include "support/temp_folder.h"
+#include "valuelens/report.h"
+
+namespace valuelens {
+namespace {
+
+using test::hostile;
+using testing::HasSubstr;
+using testing::Not;
+
+class Report : public testing::Test {
+protected:
+    Json model() const { return report_model({sample_.folder, {}, {}}); }
+    std::string text(ReportFormat format) const { return render_report({sample_.folder, {}, {}}, format); }
+
+    const Json & finding(const Json & model, const std::string & id) const {
+        for (const Json & finding : model.at("findings")) {
+            if (finding.at("id") == id) {
+                return finding;
+            }
+        }
+        throw std::runtime_error("no finding " + id);
+    }
+
+    static bool warns(const Json & model, const std::string & words) {
+        for (const Json & warning : model.at("warnings")) {
+            if (warning.at("text").get<std::string>().find(words) != std::string::npos) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    TempFolder temp_;
+    test::SampleRun sample_{temp_ / "run"};
+};
+
+TEST_F(Report, CountsResponsesAndLabels) {
+    sample_.write_responses();
+    const Json model = this->model();
+    EXPECT_EQ(model["data"]["queries"], 20);
+    EXPECT_EQ(model["data"]["intrinsic"], 20);
+    EXPECT_EQ(model["data"]["prompted"], 200);
+    EXPECT_EQ(model["data"]["cut_at_max_tokens"], 55) << "of every fourth query all eleven responses";
+    ASSERT_EQ(model["labels"].size(), 20u) << "ten values, two conditions";
+    // Of queries 0 to 19, 4, 9, 14 and 19 are undecided; of the others 8 are even.
+    EXPECT_EQ(model["labels"][0]["expressing"], 8);
+    EXPECT_EQ(model["labels"][0]["not_expressing"], 8);
+    EXPECT_EQ(model["labels"][0]["undecided"], 4);
+    EXPECT_EQ(model["judge"]["quality"]["mean_auroc"], 0.62);
+}
+
+TEST_F(Report, SaysWhatIsMissingAndWhatMakesIt) {
+    sample_.write_responses();
+    const Json model = this->model();
+    EXPECT_TRUE(model["vectors"].is_null());
+    std::vector<std::string> missing;
+    for (const Json & part : model["missing"]) {
+        missing.push_back(part["part"]);
+    }
+    EXPECT_THAT(missing, testing::ElementsAre("vectors", "axes", "geometry", "neurons", "tunes", "samples",
+                                              "evaluations", "explanations"));
+    EXPECT_EQ(finding(model, "separation")["verdict"], "not measured");
+    EXPECT_EQ(model["next"][0]["command"], "valuelens vectors --run " + sample_.folder.string());
+    EXPECT_THAT(text(ReportFormat::html), HasSubstr("value vectors: made by valuelens vectors"));
+}
+
+TEST_F(Report, FindsWhatTheNumbersSay) {
+    sample_.write_all();
+    const Json model = this->model();
+    EXPECT_EQ(model["layer"], 3) << "the middle of six";
+    // AUROC at layer 3 is 0.72 [0.57, 0.87] for each vector that is there.
+    EXPECT_EQ(finding(model, "separation")["verdict"], "clear");
+    EXPECT_THAT(finding(model, "separation")["answer"].get<std::string>(),
+                HasSubstr("Prompted: median held-out AUROC 0.72, 9 of 9 intervals above chance."));
+    EXPECT_THAT(finding(model, "sharing")["answer"].get<std::string>(), HasSubstr("is 0.55 on average"));
+    EXPECT_THAT(finding(model, "circle")["answer"].get<std::string>(), HasSubstr("Shared axes against the"));
+    // Of each value's twelve neurons six are nearer than 30 degrees to the shared axis, chance says at most five.
+    EXPECT_EQ(finding(model, "neurons")["verdict"], "clear");
+    EXPECT_THAT(finding(model, "neurons")["answer"].get<std::string>(), HasSubstr("60 shared (chance 30)"));
+    EXPECT_EQ(finding(model, "steering")["verdict"], "clear");
+    EXPECT_THAT(finding(model, "steering")["answer"].get<std::string>(), HasSubstr("alpha 2"));
+    // Of 20 differences the two of the steered values leave out 0.
+    EXPECT_EQ(finding(model, "evaluations")["verdict"], "partly");
+    EXPECT_THAT(finding(model, "evaluations")["answer"].get<std::string>(), HasSubstr("2 of 20 differences"));
+}
+
+TEST_F(Report, WarnsInPlainWords) {
+    sample_.write_all();
+    const Json model = this->model();
+    EXPECT_TRUE(warns(model, "agrees with people only weakly (mean AUROC 0.62"));
+    EXPECT_TRUE(warns(model, "No vector for universalism (prompted): 7 responses express it"));
+    EXPECT_TRUE(warns(model, "Few labels"));
+    EXPECT_TRUE(warns(model, "rests on fewer than 5 responses"));
+    EXPECT_TRUE(warns(model, "Unstable axes"));
+    EXPECT_TRUE(warns(model, "at the edge of the guard"));
+    EXPECT_FALSE(warns(model, "is the strongest on the grid")) << "4 was tried, 2 is chosen";
+    EXPECT_TRUE(warns(model, "pvq: a made-up questionnaire"));
+    EXPECT_FALSE(warns(model, "Two halves")) << "the split-half cosine is 0.6";
+}
+
+TEST_F(Report, TakesInResultsOfEveryKind) {
+    sample_.write_all();
+    const Json model = this->model();
+    EXPECT_EQ(model["evaluations"].size(), 2u);
+    EXPECT_FALSE(model["evaluations"][0].contains("items"));
+    EXPECT_EQ(model["tunes"].size(), 1u);
+    EXPECT_EQ(model["samples"][0]["prompts"][0]["answers"].size(), 2u);
+    EXPECT_EQ(model["explanations"][0]["neuron"], 7);
+    EXPECT_EQ(model["neurons"]["table"]["columns"]["layer"].size(), 120u);
+    EXPECT_EQ(model["axes"]["circles"].size(), 3u);
+    EXPECT_TRUE(model["missing"].empty());
+    EXPECT_TRUE(model["problems"].empty());
+}
+
+TEST_F(Report, KeepsTheLongestNeuronsOfEachValueAndSaysSo) {
+    sample_.write_all();
+    const Json part = neurons_part(sample_.folder, 5);
+    EXPECT_EQ(part["table"]["columns"]["norm"].size(), 50u);
+    EXPECT_EQ(part["table"]["columns"]["norm"][0], 2.0);
+    EXPECT_EQ(part["table"]["kept"]["power"], 12);
+}
+
+TEST_F(Report, GoesOnWithoutADamagedFileAndNamesIt) {
+    sample_.write_all();
+    write_file(sample_.folder / "axes.safetensors", "no safetensors");
+    write_file(sample_.folder / "evaluation" / "pvq-power.json", R"({"format": "valuelens.evaluation/1"})");
+    const Json model = this->model();
+    EXPECT_TRUE(model["axes"].is_null());
+    EXPECT_FALSE(model["vectors"].is_null());
+    EXPECT_EQ(model["evaluations"].size(), 1u);
+    EXPECT_TRUE(warns(model, "axes.safetensors"));
+    EXPECT_TRUE(warns(model, "pvq-power.json"));
+}
+
+TEST_F(Report, RefusesWhatIsNoRunAndWhatIsNoResult) {
+    expect_error(ErrorKind::bad_input, {"is not a run"}, [&] {
+        render_report({temp_ / "nowhere", {}, {}}, ReportFormat::json);
+    });
+    sample_.write_responses();
+    const std::filesystem::path other = temp_ / "other.json";
+    write_file(other, R"({"a": 1})");
+    expect_error(ErrorKind::bad_input, {"other.json", "is none of the results"}, [&] {
+        render_report({sample_.folder, {}, {other}}, ReportFormat::json);
+    });
+}
+
+TEST_F(Report, IncludesResultsFromElsewhere) {
+    sample_.write_all();
+    const std::filesystem::path elsewhere = temp_ / "tune.json";
+    std::filesystem::rename(sample_.folder / "evaluation" / "tune.json", elsewhere);
+    EXPECT_TRUE(model()["tunes"].empty());
+    EXPECT_EQ(report_model({sample_.folder, {}, {elsewhere}})["tunes"].size(), 1u);
+}
+
+TEST_F(Report, SetsRunsSideBySide) {
+    sample_.write_all();
+    test::SampleRun other(temp_ / "other");
+    other.write_responses(10);
+    const Json model = report_model({sample_.folder, {other.folder}, {}});
+    ASSERT_EQ(model["compare"].size(), 1u);
+    EXPECT_EQ(model["compare"][0]["data"]["queries"], 10);
+    EXPECT_EQ(model["compare"][0]["findings"].size(), model["findings"].size());
+    EXPECT_THAT(to_markdown(report_document(model)), HasSubstr("Runs side by side"));
+}
+
+TEST_F(Report, IsTheSameForTheSameRun) {
+    sample_.write_all();
+    for (const ReportFormat format : {ReportFormat::html, ReportFormat::markdown, ReportFormat::json}) {
+        EXPECT_EQ(text(format), text(format));
+    }
+}
+
+TEST_F(Report, NothingOfTheDataBecomesMarkup) {
+    sample_.write_all();
+    const std::string html = text(ReportFormat::html);
+    EXPECT_THAT(html, Not(HasSubstr("<img src=x")));
+    EXPECT_THAT(html, Not(HasSubstr("<script>document.title")));
+    EXPECT_THAT(html, HasSubstr("&lt;img src=x onerror=&quot;")) << "the text without scripts holds it escaped";
+    const Json model = this->model();
+    const std::string embedded = embedded_json(model);
+    EXPECT_EQ(embedded.find('<'), std::string::npos);
+    EXPECT_EQ(Json::parse(embedded), model) << "and yet it is the same model";
+    EXPECT_EQ(model["examples"][0]["text"], hostile);
+}
+
+TEST_F(Report, NothingOfTheDataBecomesMarkdown) {
+    sample_.write_all();
+    const std::string markdown = text(ReportFormat::markdown);
+    for (std::size_t at = markdown.find('<'); at != std::string::npos; at = markdown.find('<', at + 1)) {
+        ASSERT_GT(at, 0u);
+        EXPECT_EQ(markdown[at - 1], '\\') << markdown.substr(at, 20);
+    }
+    EXPECT_THAT(markdown, Not(HasSubstr("[click](")));
+    EXPECT_THAT(markdown, HasSubstr("\\[click\\]"));
+    std::size_t begin = 0;
+    while ((begin = markdown.find("\n| ", begin)) != std::string::npos) {
+        const std::string line = markdown.substr(begin + 1, markdown.find('\n', begin + 1) - begin - 1);
+        EXPECT_TRUE(line.ends_with(" |")) << line;
+        begin += 3;
+    }
+}
+
+TEST_F(Report, ThePageForbidsItselfTheNetwork) {
+    sample_.write_all();
+    const std::string html = text(ReportFormat::html);
+    EXPECT_THAT(html, HasSubstr("default-src 'none'"));
+    EXPECT_THAT(html, HasSubstr("connect-src 'none'"));
+    EXPECT_THAT(html, Not(HasSubstr("src=\"http")));
+    EXPECT_THAT(report_page(model(), true), HasSubstr("connect-src 'self'"));
+    EXPECT_LT(html.size(), 10u << 20);
+}
+
+TEST_F(Report, ARevisionChangesWithTheRun) {
+    sample_.write_responses();
+    const std::string before = report_revision(sample_.folder);
+    EXPECT_EQ(report_revision(sample_.folder), before);
+    write_file(sample_.folder / "report.html", "a report of its own is no news");
+    EXPECT_EQ(report_revision(sample_.folder), before);
+    sample_.write_axes();
+    EXPECT_NE(report_revision(sample_.folder), before);
+}
+
+} // namespace
+} // namespace valuelens
