@@ -2,26 +2,13 @@
 #include <memory>
 
 #include "base/fail.h"
-#include "cli/command.h"
-#include "cli/engine_options.h"
-#include "cli/evaluation_output.h"
-#include "cli/intervention_options.h"
+#include "cli/eval_options.h"
+#include "cli/run_folder.h"
 #include "pipeline/evaluate_tools.h"
 
 namespace valuelens {
 
 namespace {
-
-/// What all evaluations take.
-struct EvalOptions {
-    EngineOptions engine;
-    InterventionOptions intervention;
-    EvaluationOptions evaluation;
-    std::string input;
-    std::string concepts;
-    std::string output;
-    std::string parse = "logprobs";
-};
 
 struct PvqCommandOptions : EvalOptions {
     std::string key;
@@ -36,21 +23,6 @@ struct PortraitCommandOptions : EvalOptions {
 struct MultipleChoiceCommandOptions : EvalOptions {
     int shots = 0;
 };
-
-Outcome run_eval(const EvaluationTask & task, const EvalOptions & options, Context & context) {
-    EvaluateRequest request;
-    request.steer = options.intervention.steer;
-    request.scale_neurons = options.intervention.scale_neurons;
-    request.options = options.evaluation;
-    request.options.seed = options.engine.seed.value_or(request.options.seed);
-    request.output = options.output;
-    apply_and_resolve(options.engine, request.model, request.scheduler, context);
-    return describe_evaluation(evaluate_to_file(task, request, context.console, context.stop), options.output);
-}
-
-AnswerReading reading_of(const EvalOptions & options) {
-    return options.parse == "greedy" ? AnswerReading::greedy : AnswerReading::logprobs;
-}
 
 Outcome run_pvq(const PvqCommandOptions & options, Context & context) {
     const auto task = pvq_task(
@@ -77,35 +49,17 @@ Outcome run_multiple_choice(const MultipleChoiceCommandOptions & options, Contex
     return run_eval(*task, options, context);
 }
 
-CLI::Option * add_eval_options(CLI::App & command, EvalOptions & options, const char * input) {
-    add_engine_options(command, options.engine)->required();
-    add_intervention_options(command, options.intervention);
-    CLI::Option * input_option = command.add_option("--input", options.input, input)->type_name("FILE");
-    command.add_option("--output", options.output, "Result (JSON)")->required()->type_name("FILE");
-    command.add_option("--limit", options.evaluation.limit, "A seeded sample of so many items; 0: all (0)")
-        ->type_name("N");
-    command
-        .add_option("--bootstraps", options.evaluation.bootstraps,
-                    fmt::format("Resamples behind each interval ({})", options.evaluation.bootstraps))
-        ->type_name("N");
-    command
-        .add_option("--confidence", options.evaluation.confidence,
-                    fmt::format("Of the intervals ({})", options.evaluation.confidence))
-        ->type_name("SHARE");
-    return input_option;
-}
-
-void add_concepts_option(CLI::App & command, EvalOptions & options) {
-    command.add_option("--concepts", options.concepts, "Concept set (TOML) instead of Schwartz's ten values")
-        ->type_name("FILE");
-}
-
-void add_parse_option(CLI::App & command, EvalOptions & options) {
-    command
-        .add_option("--parse", options.parse,
-                    "logprobs (default): expected score under the options' probabilities; greedy: a generated answer")
-        ->check(unnamed(CLI::IsMember({"logprobs", "greedy"})))
-        ->type_name("HOW");
+/// The stage of a run.
+Outcome run_stage(const std::string & run, Context & context) {
+    if (run.empty()) {
+        fail(ErrorKind::usage,
+             "eval needs the name of an evaluation (`valuelens eval --help` lists them), or --run DIR");
+    }
+    RunRequest request;
+    request.folder = run;
+    request.stages = {Stage::evaluate};
+    request.command = "valuelens eval";
+    return summary_outcome(execute_run(request, context.console, context.stop));
 }
 
 void setup_pvq(CLI::App & parent, Context & context) {
@@ -165,11 +119,23 @@ void setup_multiple_choice(CLI::App & parent, Context & context) {
 } // namespace
 
 void setup_eval(CLI::App & app, Context & context) {
-    CLI::App * eval = app.add_subcommand("eval", "Evaluate a model, as it is and under an intervention");
-    eval->require_subcommand(1);
+    auto run = std::make_shared<std::string>();
+    CLI::App * eval = add_command(app, context, "eval", "Evaluate a model, as it is and under an intervention",
+                                  "valuelens eval pvq -m smollm2-135m --output pvq.json\n  valuelens eval --run my-run",
+                                  [] { return Outcome{}; });
+    eval->callback([eval, run, &context] {
+        if (eval->get_subcommands().empty()) { // else the subcommand has set its own
+            context.action = [run, &context] {
+                return run_stage(*run, context);
+            };
+        }
+    });
+    add_run_option(*eval, *run)->description("Do the evaluations that [evaluate] of a run's config names");
+    eval->require_subcommand(0, 1);
     setup_pvq(*eval, context);
     setup_portrait(*eval, context);
     setup_multiple_choice(*eval, context);
+    setup_rule_evaluations(*eval, context);
 }
 
 } // namespace valuelens
