@@ -4,6 +4,7 @@
 #include "base/fail.h"
 #include "cli/eval_judged.h"
 #include "cli/eval_options.h"
+#include "cli/run_folder.h"
 #include "pipeline/evaluate_tools.h"
 
 namespace valuelens {
@@ -47,6 +48,19 @@ Outcome run_portrait(const PortraitCommandOptions & options, Context & context) 
 Outcome run_multiple_choice(const MultipleChoiceCommandOptions & options, Context & context) {
     const auto task = multiple_choice_task({.input = options.input, .shots = options.shots});
     return run_eval(*task, options, context);
+}
+
+/// The stage of a run.
+Outcome run_stage(const std::string & run, Context & context) {
+    if (run.empty()) {
+        fail(ErrorKind::usage,
+             "eval needs the name of an evaluation (`valuelens eval --help` lists them), or --run DIR");
+    }
+    RunRequest request;
+    request.folder = run;
+    request.stages = {Stage::evaluate};
+    request.command = "valuelens eval";
+    return summary_outcome(execute_run(request, context.console, context.stop));
 }
 
 void setup_pvq(CLI::App & parent, Context & context) {
@@ -106,12 +120,24 @@ void setup_multiple_choice(CLI::App & parent, Context & context) {
 } // namespace
 
 void setup_eval(CLI::App & app, Context & context) {
-    CLI::App * eval = app.add_subcommand("eval", "Evaluate a model, as it is and under an intervention");
-    eval->require_subcommand(1);
+    auto run = std::make_shared<std::string>();
+    CLI::App * eval = add_command(app, context, "eval", "Evaluate a model, as it is and under an intervention",
+                                  "valuelens eval pvq -m smollm2-135m --output pvq.json\n  valuelens eval --run my-run",
+                                  [] { return Outcome{}; });
+    eval->callback([eval, run, &context] {
+        if (eval->get_subcommands().empty()) { // else the subcommand has set its own
+            context.action = [run, &context] {
+                return run_stage(*run, context);
+            };
+        }
+    });
+    add_run_option(*eval, *run)->description("Do the evaluations that [evaluate] of a run's config names");
+    eval->require_subcommand(0, 1);
     setup_pvq(*eval, context);
     setup_portrait(*eval, context);
     setup_multiple_choice(*eval, context);
     setup_judged_evaluations(*eval, context);
+    setup_rule_evaluations(*eval, context);
 }
 
 } // namespace valuelens

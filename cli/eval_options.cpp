@@ -6,9 +6,44 @@
 
 namespace valuelens {
 
+namespace {
+
+/// What {value} stands for; nothing where it is not used.
+std::vector<std::string> values_of(const EvalOptions & options) {
+    if (!has_value_slot(options.intervention.steer) && !has_value_slot(options.intervention.scale_neurons)) {
+        if (!options.values.empty()) {
+            fail(ErrorKind::usage, "--values needs {{value}} in --steer or --scale-neurons");
+        }
+        return {};
+    }
+    const ConceptSet concepts = concepts_or_default(options.concepts);
+    for (const std::string & value : options.values) {
+        if (!concepts.find(value)) {
+            fail(ErrorKind::usage, "--values {}: is not in the concept set {}", value, concepts.name);
+        }
+    }
+    if (!options.values.empty()) {
+        return options.values;
+    }
+    std::vector<std::string> all;
+    for (const Concept & each : concepts.concepts) {
+        all.push_back(each.id);
+    }
+    return all;
+}
+
+} // namespace
+
 CLI::Option * add_eval_options(CLI::App & command, EvalOptions & options, const char * input) {
     add_engine_options(command, options.engine)->required();
     add_intervention_options(command, options.intervention);
+    command
+        .add_option("--values", options.values,
+                    "What {value} in --steer or --scale-neurons stands for, one variant for each (all of the concept "
+                    "set)")
+        ->delimiter(',')
+        ->type_name("LIST")
+        ->group("Intervention");
     CLI::Option * input_option = command.add_option("--input", options.input, input)->type_name("FILE");
     command.add_option("--output", options.output, "Result (JSON)")->required()->type_name("FILE");
     command.add_option("--limit", options.evaluation.limit, "A seeded sample of so many items; 0: all (0)")
@@ -45,6 +80,7 @@ Outcome run_eval(const EvaluationTask & task, const EvalOptions & options, Conte
     EvaluateRequest request;
     request.steer = options.intervention.steer;
     request.scale_neurons = options.intervention.scale_neurons;
+    request.values = values_of(options);
     request.options = options.evaluation;
     request.options.seed = options.engine.seed.value_or(request.options.seed);
     request.output = options.output;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "cli/command.h"
 #include "cli/engine_options.h"
@@ -13,6 +14,7 @@ namespace valuelens {
 struct EvalOptions {
     EngineOptions engine;
     InterventionOptions intervention;
+    std::vector<std::string> values; ///< for {value} in the intervention
     EvaluationOptions evaluation;
     std::string input;
     std::string concepts;
@@ -29,5 +31,8 @@ AnswerReading reading_of(const EvalOptions & options);
 
 /// Evaluates, writes the result and describes it.
 Outcome run_eval(const EvaluationTask & task, const EvalOptions & options, Context & context);
+
+/// The subcommands whose answers are scored by rules (cli/eval_rules.cpp).
+void setup_rule_evaluations(CLI::App & eval, Context & context);
 
 } // namespace valuelens

@@ -26,6 +26,11 @@ Outcome run_status_command(const std::string & run) {
          {std::pair{"vectors", status.has_vectors}, {"decompose", status.has_axes}, {"neurons", status.has_neurons}}) {
         text += fmt::format("{:<10} {}\n", fmt::format("{}:", stage), done ? "done" : "not yet");
     }
+    nlohmann::ordered_json evaluations = nlohmann::ordered_json::object();
+    for (const auto & [name, done] : status.evaluations) {
+        evaluations[name] = done;
+        text += fmt::format("{:<10} {} {}\n", "evaluate:", name, done ? "done" : "not yet");
+    }
     for (const auto & [reason, n] : status.dropped) {
         dropped[reason] = n;
         text += fmt::format("left out:  {} ({})\n", n, reason);
@@ -52,6 +57,7 @@ Outcome run_status_command(const std::string & run) {
             {"has_vectors", status.has_vectors},
             {"has_axes", status.has_axes},
             {"has_neurons", status.has_neurons},
+            {"evaluations", std::move(evaluations)},
             {"dropped", std::move(dropped)},
             {"next", status.next},
             {"events", status.events},

@@ -14,7 +14,7 @@
 namespace valuelens {
 
 /// The stages of a run, in order.
-enum class Stage { generate, judge, vectors, decompose, neurons };
+enum class Stage { generate, judge, vectors, decompose, neurons, evaluate };
 const char * to_string(Stage stage);
 
 /// One value at one layer, for a table.
@@ -63,6 +63,7 @@ struct RunStatus {
     bool has_vectors = false;
     bool has_axes = false;
     bool has_neurons = false;
+    std::vector<std::pair<std::string, bool>> evaluations; ///< that the config asks for, and whether each is done
     std::string next;                ///< what `valuelens run` would do next; "merge" for a finished shard; "nothing"
     std::vector<std::string> events; ///< the last lines of the stage log
 };
@@ -71,7 +72,8 @@ struct RunRequest {
     std::filesystem::path folder;                     ///< the run; made where it does not exist
     std::optional<std::filesystem::path> config;      ///< none: the run's own config.toml
     std::function<void(RunConfig &)> override_config; ///< what the command line says; may be empty
-    std::vector<Stage> stages = {Stage::generate, Stage::judge, Stage::vectors, Stage::decompose, Stage::neurons};
+    std::vector<Stage> stages = {Stage::generate,  Stage::judge,   Stage::vectors,
+                                 Stage::decompose, Stage::neurons, Stage::evaluate};
     /// "i/n" or "auto": this folder holds only that part of the slices; empty: as the folder was begun, else all. A
     /// "{shard}" in `folder` becomes "i-of-n".
     std::string shard;

@@ -81,6 +81,20 @@ struct RunConfig {
     bool anti_shared = false;
     std::int64_t neuron_null_draws = 40;
 
+    std::string evaluations;
+    std::string evaluate_directions = "shared,intrinsic,prompted";
+    std::string evaluate_values;
+    std::string evaluate_alphas = "1";
+    std::string evaluate_unit = "raw";
+    std::string evaluate_layers;
+    std::string evaluate_languages = "en,zh,es,fr,ko";
+    std::string evaluate_questionnaire;
+    std::string evaluate_portrait;
+    std::string evaluate_instructions;
+    std::string evaluate_queries;
+    std::int64_t evaluate_limit = 0;
+    std::int64_t evaluate_bootstraps = 1000;
+
     std::int64_t seed = 0;
 };
 

@@ -1,16 +1,54 @@
 #include "pipeline/evaluate_tools.h"
 
+#include <algorithm>
+#include <cstring>
+
 #include "base/fail.h"
 #include "base/file.h"
 #include "pipeline/steer_spec.h"
 
 namespace valuelens {
 
+namespace {
+
+constexpr const char * value_slot = "{value}";
+
+std::vector<std::string> fill_value(std::vector<std::string> specs, const std::string & value) {
+    for (std::string & spec : specs) {
+        for (std::size_t at = spec.find(value_slot); at != std::string::npos; at = spec.find(value_slot, at)) {
+            spec.replace(at, std::strlen(value_slot), value);
+            at += value.size();
+        }
+    }
+    return specs;
+}
+
+} // namespace
+
+bool has_value_slot(const std::vector<std::string> & specs) {
+    return std::any_of(specs.begin(), specs.end(),
+                       [](const std::string & spec) { return spec.find(value_slot) != std::string::npos; });
+}
+
 std::vector<EvaluationVariant> load_variants(const EvaluateRequest & request, ProgressSink & progress) {
-    std::vector<EvaluationVariant> variants = evaluation_variants(
-        request.steer, request.scale_neurons,
-        load_intervention(request.steer, request.scale_neurons, read_model_info(request.model.path), progress));
-    variants.back().files = intervention_files(request.steer, request.scale_neurons);
+    const ModelInfo model = read_model_info(request.model.path);
+    const auto load = [&](const std::vector<std::string> & steer, const std::vector<std::string> & scale_neurons) {
+        std::vector<EvaluationVariant> variants =
+            evaluation_variants(steer, scale_neurons, load_intervention(steer, scale_neurons, model, progress));
+        variants.back().files = intervention_files(steer, scale_neurons);
+        return variants;
+    };
+    if (!has_value_slot(request.steer) && !has_value_slot(request.scale_neurons)) {
+        return load(request.steer, request.scale_neurons);
+    }
+    if (request.values.empty()) {
+        fail(ErrorKind::usage, "{{value}} in --steer or --scale-neurons stands for no value; give --values");
+    }
+    std::vector<EvaluationVariant> variants = evaluation_variants({}, {}, nullptr);
+    for (const std::string & value : request.values) {
+        variants.push_back(load(fill_value(request.steer, value), fill_value(request.scale_neurons, value)).back());
+        variants.back().name = value;
+    }
     return variants;
 }
 

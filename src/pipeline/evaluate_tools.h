@@ -16,12 +16,17 @@ struct EvaluateRequest {
     SchedulerOptions scheduler;
     std::vector<std::string> steer;         ///< as --steer
     std::vector<std::string> scale_neurons; ///< as --scale-neurons
+    std::vector<std::string> values;        ///< what the slot {value} in these stands for, one variant for each
     EvaluationOptions options;
     std::filesystem::path output;
 };
 
-/// The model as it is, and the same under the intervention where one is asked for. Reads the files; throws as
-/// load_intervention() does.
+/// Whether a specification holds the slot {value}.
+bool has_value_slot(const std::vector<std::string> & specs);
+
+/// The model as it is, and the same under the intervention: one variant "steered", or one for each of request.values,
+/// named after it, where a specification holds {value}. Reads the files; throws as load_intervention() does, and
+/// Error(usage) where there is a slot and no value.
 std::vector<EvaluationVariant> load_variants(const EvaluateRequest & request, ProgressSink & progress);
 
 /// Evaluates a model, and the same model under the intervention where one is asked for, and writes the result. All that

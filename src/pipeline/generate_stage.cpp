@@ -8,7 +8,6 @@
 #include "pipeline/open_service.h"
 #include "pipeline/run_context.h"
 #include "pipeline/run_setup.h"
-#include "valuelens/models.h"
 
 namespace valuelens {
 
@@ -38,14 +37,7 @@ std::unique_ptr<Generator> open_generator(RunContext & run) {
     if (config.generate_source == "server") {
         service = open_service(config.generate_server, "generate.url", run.progress, run.stop);
     }
-    ModelOptions options;
-    options.path = resolve_model(config.model, {static_cast<int>(config.threads)}, run.progress, run.stop).string();
-    options.threads = static_cast<int>(config.threads);
-    options.n_gpu_layers = static_cast<int>(config.n_gpu_layers);
-    options.chat_template = config.chat_template;
-    options.chat_template_kwargs = config.chat_template_kwargs;
-    options.date = config.date;
-    std::shared_ptr<Model> model = Model::load(options, run.progress, run.stop);
+    std::shared_ptr<Model> model = Model::load(run_model_options(run), run.progress, run.stop);
     const std::optional<std::string> known = run.db.meta("model_identity");
     if (known && *known != model->info().identity) {
         fail_other_model(run, model->info());
@@ -53,11 +45,7 @@ std::unique_ptr<Generator> open_generator(RunContext & run) {
     run.db.set_meta("model_identity", model->info().identity);
     run.db.set_meta("model_name", model->info().name);
     run.db.set_meta("model_description", model->info().description);
-    SchedulerOptions scheduler;
-    scheduler.parallel = static_cast<int>(config.parallel);
-    scheduler.ctx_size = static_cast<int>(config.ctx_size);
-    scheduler.kv_type = config.kv_type;
-    std::unique_ptr<Generator> local = make_generator(model, scheduler);
+    std::unique_ptr<Generator> local = make_generator(model, run_scheduler_options(config));
     if (service == nullptr) {
         return local;
     }

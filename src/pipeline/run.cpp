@@ -29,6 +29,8 @@ const char * to_string(Stage stage) {
         return "decompose";
     case Stage::neurons:
         return "neurons";
+    case Stage::evaluate:
+        return "evaluate";
     }
     return "";
 }
@@ -49,11 +51,17 @@ public:
         for (const char * name : run_files) {
             remove_side_files(request.folder / name);
         }
+        for (const std::string & name : evaluation_names()) {
+            remove_side_files(request.folder / evaluation_file(name));
+        }
         check_frozen();
         db_.store_inputs(inputs_.concepts, inputs_.queries, inputs_.templates);
         if (!request.rejudge) { // the new judge's keys are stored once it has been opened
             db_.set_meta("config", to_toml(config_));
             write_file(request.folder / config_file, to_toml(config_));
+        }
+        if (!config_.evaluations.empty()) {
+            check_evaluate_config(config_, inputs_.concepts); // before hours of work, as below
         }
         const bool will_judge =
             std::find(request.stages.begin(), request.stages.end(), Stage::judge) != request.stages.end();
@@ -120,6 +128,9 @@ public:
     /// Whether nothing is left to do here, said in a sentence: of a shard, stages after judging are done only where one
     /// is asked for by itself, and there may be more shards than slices.
     bool ends_before(Stage stage) const {
+        if (stage == Stage::evaluate && request_.stages.size() > 1 && config_.evaluations.empty()) {
+            return true;
+        }
         if (shard_.second == 1 || stage == Stage::generate || request_.stages.size() == 1) {
             return false;
         }
@@ -157,6 +168,9 @@ public:
                 break;
             case Stage::neurons:
                 neurons_stage(context_);
+                break;
+            case Stage::evaluate:
+                evaluate_stage(context_);
                 break;
             }
         } catch (const Error & error) {

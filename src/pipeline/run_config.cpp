@@ -159,6 +159,34 @@ void visit_fields(Config & c, Visit && visit) {
           any, Words{});
     visit("neurons", "null_draws", c.neuron_null_draws, Change::free, "random planes behind the counts by chance",
           not_negative, Words{});
+    visit("evaluate", "evaluations", c.evaluations, Change::free,
+          "comma-separated names of `valuelens eval`, each done under all directions, values and alphas; empty: none",
+          any, Words{});
+    visit("evaluate", "directions", c.evaluate_directions, Change::free,
+          "comma-separated: shared, intrinsic, prompted, intrinsic_orth, prompted_orth (axes); vector_intrinsic, "
+          "vector_prompted (the value vectors)",
+          any, Words{});
+    visit("evaluate", "values", c.evaluate_values, Change::free, "comma-separated; empty: all of the concept set", any,
+          Words{});
+    visit("evaluate", "alphas", c.evaluate_alphas, Change::free, "comma-separated strengths, as alpha= of --steer", any,
+          Words{});
+    visit("evaluate", "unit", c.evaluate_unit, Change::free, "of the strengths, as unit= of --steer", any,
+          Words{"raw", "resid"});
+    visit("evaluate", "layers", c.evaluate_layers, Change::free, "A-B, the layers steered; empty: all", any, Words{});
+    visit("evaluate", "languages", c.evaluate_languages, Change::free, "of cross-lingual, comma-separated", any,
+          Words{});
+    visit("evaluate", "questionnaire", c.evaluate_questionnaire, Change::free,
+          "statements (JSONL) of pvq, leakage and cross-lingual; empty: the shipped portraits", any, Words{});
+    visit("evaluate", "portrait", c.evaluate_portrait, Change::free, "Value Portrait's file, which portrait needs", any,
+          Words{});
+    visit("evaluate", "instructions", c.evaluate_instructions, Change::free,
+          "IFEval's file or one like it; empty: the shipped tasks", any, Words{});
+    visit("evaluate", "queries", c.evaluate_queries, Change::free,
+          "queries of diversity; empty: the shipped everyday queries", any, Words{});
+    visit("evaluate", "limit", c.evaluate_limit, Change::free, "a seeded sample of so many items; 0: all", not_negative,
+          Words{});
+    visit("evaluate", "bootstraps", c.evaluate_bootstraps, Change::free, "resamples behind each interval", not_negative,
+          Words{});
 }
 
 std::string full_name(const char * section, const char * key) {
@@ -315,7 +343,8 @@ RunConfig parse_run_config(const std::string & text, const std::string & name, c
         fail(ErrorKind::usage, "{}:{}: unknown key '{}'; docs/configuration.md lists all keys", name, line, full);
     }
     for (std::string * file : {&config.concepts_file, &config.templates_file, &config.queries_file, &config.judge_file,
-                               &config.judge_check}) {
+                               &config.judge_check, &config.evaluate_questionnaire, &config.evaluate_portrait,
+                               &config.evaluate_instructions, &config.evaluate_queries}) {
         resolve_path(*file, folder);
     }
     for (std::string * file : {&config.model, &config.judge_model, &config.judge_probe}) {

@@ -6,6 +6,7 @@
 #include "base/fail.h"
 #include "base/hash.h"
 #include "pipeline/run_setup.h"
+#include "valuelens/models.h"
 
 namespace valuelens {
 
@@ -22,7 +23,34 @@ std::string hash_key(const std::string & name) {
     return name + ".sha256";
 }
 
+/// Evaluations rest on vectors and axes, and on no neurons.
+void forget_evaluations(RunDb & db) {
+    for (const std::string & name : evaluation_names()) {
+        db.set_meta(inputs_key(evaluation_file(name)), "");
+    }
+}
+
 } // namespace
+
+ModelOptions run_model_options(const RunContext & run) {
+    const RunConfig & config = run.config;
+    ModelOptions options;
+    options.path = resolve_model(config.model, {static_cast<int>(config.threads)}, run.progress, run.stop).string();
+    options.threads = static_cast<int>(config.threads);
+    options.n_gpu_layers = static_cast<int>(config.n_gpu_layers);
+    options.chat_template = config.chat_template;
+    options.chat_template_kwargs = config.chat_template_kwargs;
+    options.date = config.date;
+    return options;
+}
+
+SchedulerOptions run_scheduler_options(const RunConfig & config) {
+    SchedulerOptions scheduler;
+    scheduler.parallel = static_cast<int>(config.parallel);
+    scheduler.ctx_size = static_cast<int>(config.ctx_size);
+    scheduler.kv_type = config.kv_type;
+    return scheduler;
+}
 
 void fail_other_model(const RunContext & run, const ModelInfo & now) {
     fail(ErrorKind::usage,
@@ -49,12 +77,16 @@ void DerivedFile::record() {
             run_.db.set_meta(inputs_key(*later), "");
         }
     }
+    if (name_ == derived_names[0] || name_ == derived_names[1]) {
+        forget_evaluations(run_.db);
+    }
 }
 
 void forget_derived_files(RunDb & db) {
     for (const char * name : derived_names) {
         db.set_meta(inputs_key(name), "");
     }
+    forget_evaluations(db);
 }
 
 bool has_derived_file(const RunDb & db, const std::filesystem::path & folder, const std::string & name) {

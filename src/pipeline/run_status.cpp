@@ -1,5 +1,6 @@
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <cmath>
 
 #include "base/fail.h"
@@ -76,6 +77,13 @@ RunStatus run_status(const fs::path & folder) {
     status.has_vectors = has_derived_file(db, folder, "vectors.safetensors");
     status.has_axes = has_derived_file(db, folder, "axes.safetensors");
     status.has_neurons = has_derived_file(db, folder, "neurons.csv");
+    if (const std::optional<std::string> config = db.meta("config")) {
+        for (const std::string & name : wanted_evaluations(parse_run_config(*config, folder.string(), folder))) {
+            status.evaluations.emplace_back(name, has_derived_file(db, folder, evaluation_file(name)));
+        }
+    }
+    const bool all_evaluated = std::all_of(status.evaluations.begin(), status.evaluations.end(),
+                                           [](const auto & evaluation) { return evaluation.second; });
     if (all_slices == 0 || counts.slices < status.slices_planned) {
         status.next = "generate";
     } else if (counts.judge_slices < counts.slices) {
@@ -88,6 +96,8 @@ RunStatus run_status(const fs::path & folder) {
         status.next = "decompose";
     } else if (!status.has_neurons) {
         status.next = "neurons";
+    } else if (!all_evaluated) {
+        status.next = "evaluate";
     } else {
         status.next = "nothing";
     }
@@ -127,6 +137,11 @@ RunSummary summarize_run(const fs::path & folder) {
     for (const auto & [name, meaning] : files) {
         if (fs::exists(folder / name)) {
             summary.files.emplace_back((folder / name).string(), meaning);
+        }
+    }
+    for (const std::string & name : evaluation_names()) {
+        if (const fs::path file = folder / evaluation_file(name); fs::exists(file)) {
+            summary.files.emplace_back(file.string(), "the evaluation " + name + " under each direction");
         }
     }
     if (!has_derived_file(db, folder, "vectors.safetensors")) {

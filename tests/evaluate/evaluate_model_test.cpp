@@ -123,6 +123,58 @@ TEST_F(EvaluateModel, PromptsThatDoNotFitHaveNoResult) {
     EXPECT_EQ(asked->read("test", std::vector<Passage>{{text, "yes"}})[0].tokens, 0u);
 }
 
+TEST_F(EvaluateModel, AnswersComeWithTheEntropyOfWhatTheyWereDrawnFrom) {
+    const std::vector<std::string> prompts = {"Name a colour.", "Name a river."};
+    const AnswerOptions options{.max_tokens = 5, .temperature = 1, .samples = 2, .seed = 6, .entropies = true};
+    const auto asked = respondent(push(40));
+    const auto answers = asked->write("test", prompts, options);
+    ASSERT_EQ(answers.size(), 4u);
+    for (const auto & of_prompt : answers) {
+        ASSERT_EQ(of_prompt.size(), 2u);
+        for (const Answer & answer : of_prompt) {
+            EXPECT_EQ(answer.entropies.size(), answer.tokens);
+            EXPECT_TRUE(!answer.cut_off || answer.tokens == 5);
+        }
+    }
+    EXPECT_EQ(asked->write("test", prompts, options)[0][1].text, answers[0][1].text) << "the same seed";
+
+    // By another route: the probabilities of all tokens of the vocabulary.
+    Request request;
+    request.kind = RequestKind::choose;
+    request.prompt = model->render_chat("", prompts[0]).tokens;
+    for (Token token = 0; token < model->info().n_vocab; ++token) {
+        request.choices.push_back(token);
+    }
+    Scheduler scheduler(model, {.parallel = 8});
+    const Response response = scheduler.run_all(std::span(&request, 1)).front();
+    double entropy = 0;
+    for (const float logprob : response.choice_logprobs) {
+        entropy -= std::exp(static_cast<double>(logprob)) * static_cast<double>(logprob);
+    }
+    ASSERT_FALSE(answers[0][0].entropies.empty());
+    EXPECT_NEAR(answers[0][0].entropies[0], entropy, bf16_noise);
+    EXPECT_NEAR(answers[0][1].entropies[0], entropy, bf16_noise) << "before the first draw both samples are alike";
+}
+
+TEST_F(EvaluateModel, EmbeddingsAreOfTextsAndNotOfWhoWroteThem) {
+    const std::vector<std::string> texts = {"The sea is blue today.", "", "The sea is blue today.", "Pay your taxes."};
+    const auto embeddings = respondent(push(40))->embed("test", texts);
+    ASSERT_EQ(embeddings.size(), 4u);
+    EXPECT_TRUE(embeddings[1].empty());
+    ASSERT_EQ(embeddings[0].size(), static_cast<std::size_t>(model->info().n_embd));
+    const auto plain = respondent(nullptr)->embed("test", texts);
+    const auto distance = [](const std::vector<float> & a, const std::vector<float> & b) {
+        double sum = 0;
+        for (std::size_t i = 0; i < a.size(); ++i) {
+            sum += std::pow(static_cast<double>(a[i] - b[i]), 2);
+        }
+        return std::sqrt(sum);
+    };
+    const double apart = distance(embeddings[0], embeddings[3]);
+    EXPECT_LT(distance(embeddings[0], embeddings[2]), 0.1 * apart);
+    EXPECT_LT(distance(embeddings[0], plain[0]), 0.1 * apart) << "the variants steer no reading";
+}
+
 TEST_F(EvaluateModel, VariantsAndOptionsThatMakeNoSenseAreRefused) {
     const auto task = multiple_choice_task({});
     expect_error(ErrorKind::usage, {"model as it is"}, [&] { evaluate(*task, model, {}, {}); });

@@ -96,6 +96,20 @@ max_angle = 20.0
 scope = "layer"
 anti_shared = true
 null_draws = 3
+[evaluate]
+evaluations = "pvq,diversity"
+directions = "shared"
+values = "power"
+alphas = "2,4"
+unit = "resid"
+layers = "3-5"
+languages = "ko"
+questionnaire = "/s.jsonl"
+portrait = "/v.json"
+instructions = "/i.jsonl"
+queries = "/e.jsonl"
+limit = 5
+bootstraps = 10
 )";
 
 TEST_F(RunConfigFile, DefaultsAndValuesComeBackFromToml) {

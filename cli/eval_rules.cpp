@@ -1,0 +1,112 @@
+#include <memory>
+
+#include "base/fail.h"
+#include "cli/eval_options.h"
+#include "pipeline/evaluate_tools.h"
+#include "valuelens/rule_evaluations.h"
+
+namespace valuelens {
+
+namespace {
+
+struct InstructionsCommandOptions : EvalOptions {
+    int max_tokens = InstructionsOptions{}.max_tokens;
+};
+
+struct DiversityCommandOptions : EvalOptions {
+    DiversityOptions diversity;
+};
+
+struct QuestionnaireCommandOptions : EvalOptions {
+    std::string language = PvqOptions{}.language;
+    std::vector<std::string> languages = CrossLingualOptions{}.languages;
+};
+
+void setup_instructions(CLI::App & parent, Context & context) {
+    auto options = std::make_shared<InstructionsCommandOptions>();
+    CLI::App * command = add_command(
+        parent, context, "instructions", "Instructions whose following can be checked: IFEval, JSON, neutral wording",
+        "valuelens eval instructions -m smollm2-135m --input input_data.jsonl --output instructions.json",
+        [options, &context] {
+            const auto task = instructions_task({.input = options->input, .max_tokens = options->max_tokens});
+            return run_eval(*task, *options, context);
+        });
+    add_eval_options(*command, *options, "IFEval's input_data.jsonl or one like it (the 52 shipped tasks)");
+    add_concepts_option(*command, *options);
+    command->add_option("--max-tokens", options->max_tokens, fmt::format("Longest answer ({})", options->max_tokens))
+        ->type_name("N");
+}
+
+void setup_diversity(CLI::App & parent, Context & context) {
+    auto options = std::make_shared<DiversityCommandOptions>();
+    CLI::App * command = add_command(
+        parent, context, "diversity", "How varied answers are: n-grams, entropy, embeddings, at equal length",
+        "valuelens eval diversity -m smollm2-135m --limit 60 --output diversity.json", [options, &context] {
+            DiversityOptions & diversity = options->diversity;
+            diversity.input = options->input;
+            return run_eval(*diversity_task(diversity), *options, context);
+        });
+    add_eval_options(*command, *options, "Queries: JSONL, ShareGPT, LMSYS, text or Value Portrait (the 450 shipped)");
+    add_concepts_option(*command, *options);
+    DiversityOptions & diversity = options->diversity;
+    const auto add = [&](const char * name, auto & field, const char * meaning, const char * type) {
+        command->add_option(name, field, fmt::format("{} ({})", meaning, field))->type_name(type);
+    };
+    add("--max-tokens", diversity.max_tokens, "Longest answer", "N");
+    add("--temperature", diversity.temperature, "Of the answers; 0: greedy, one answer to each prompt", "T");
+    add("--samples", diversity.samples, "Answers to each prompt", "N");
+    add("--block", diversity.block, "Prompts whose answers are one corpus", "N");
+    add("--vocabulary", diversity.vocabulary, "Words that there are, V of expectation-adjusted distinct", "V");
+    add("--min-words", diversity.min_words, "A corpus with fewer words is left out", "N");
+}
+
+PvqOptions questionnaire_of(const QuestionnaireCommandOptions & options) {
+    return {.input = options.input, .key = {}, .language = options.language, .reading = reading_of(options)};
+}
+
+void setup_leakage(CLI::App & parent, Context & context) {
+    auto options = std::make_shared<QuestionnaireCommandOptions>();
+    CLI::App * command = add_command(
+        parent, context, "leakage", "What steering toward each value does to all others, and the circle",
+        "valuelens eval leakage -m smollm2-135m --steer axes.safetensors:{value}/shared,alpha=4 --output leakage.json",
+        [options, &context] {
+            const auto task = leakage_task(questionnaire_of(*options), concepts_or_default(options->concepts));
+            return run_eval(*task, *options, context);
+        });
+    add_eval_options(*command, *options, "Statements of your own (JSONL of id, value, text) (the 40 shipped)");
+    add_concepts_option(*command, *options);
+    add_parse_option(*command, *options);
+    command
+        ->add_option("--language", options->language,
+                     fmt::format("Of the statements and questions: en, es, fr, ko, zh ({})", options->language))
+        ->type_name("CODE");
+}
+
+void setup_cross_lingual(CLI::App & parent, Context & context) {
+    auto options = std::make_shared<QuestionnaireCommandOptions>();
+    CLI::App * command = add_command(
+        parent, context, "cross-lingual", "The value questionnaire in several languages under the same intervention",
+        "valuelens eval cross-lingual -m smollm2-135m --steer axes.safetensors:{value}/shared,alpha=4 --output x.json",
+        [options, &context] {
+            const auto task = cross_lingual_task({.pvq = questionnaire_of(*options), .languages = options->languages},
+                                                 concepts_or_default(options->concepts));
+            return run_eval(*task, *options, context);
+        });
+    add_eval_options(*command, *options, "Statements of your own in all languages (JSONL) (the 40 shipped)");
+    add_concepts_option(*command, *options);
+    add_parse_option(*command, *options);
+    command->add_option("--languages", options->languages, "The first is what the others are compared with (all five)")
+        ->delimiter(',')
+        ->type_name("LIST");
+}
+
+} // namespace
+
+void setup_rule_evaluations(CLI::App & eval, Context & context) {
+    setup_instructions(eval, context);
+    setup_diversity(eval, context);
+    setup_leakage(eval, context);
+    setup_cross_lingual(eval, context);
+}
+
+} // namespace valuelens
