@@ -96,6 +96,19 @@ async function tables() {
   check((await page.locator("#circle-plane details.data tbody tr").count()) >= 9, "the data behind a figure open as a table");
 }
 
+async function steering() {
+  const matrix = page.locator("#leakage-matrix-0");
+  check((await matrix.locator("select").first().locator("option").allInnerTexts()).join() === "shared@2,shared@4", "the matrix is of one direction and strength at a time");
+  const before = await drawing("leakage-matrix-0");
+  await matrix.locator("select").first().selectOption("shared@4");
+  check((await drawing("leakage-matrix-0")) !== before, "another strength is another matrix");
+  await matrix.locator("details.data summary").click();
+  check((await matrix.locator("details.data .count").innerText()).endsWith("of 100"), "ten values steered, ten measured");
+  const leakage = page.locator("section#evaluations .evaluation", { hasText: "leakage.json" });
+  check((await leakage.locator("thead th").count()) === 5, "of twenty interventions one is shown at a time");
+  check((await page.locator("#explanations article").first().innerText()).includes("detection 0.80 [0.70, 0.90]"), "an explanation stands with its score");
+}
+
 async function downloads() {
   const csv = await download("separation", "CSV");
   check(csv.name === "separation.csv" && csv.contents.toString().startsWith("value,condition,layer,auroc,auroc_low,auroc_high\r\n"), `the CSV has its columns: ${csv.contents.toString().slice(0, 80)}`);
@@ -152,6 +165,7 @@ if (mode === "disk") {
   await looks();
   await sliders();
   await tables();
+  await steering();
   await downloads();
   await reachable();
   const outside = requests.filter((url) => !/^(file|data|blob):/.test(url));

@@ -225,30 +225,62 @@ private:
         }
         add(heading(2, "Evaluations"));
         for (const Json & evaluation : model_.at("evaluations")) {
-            std::vector<std::string> columns = {"measure", "group"};
-            for (const Json & variant : evaluation.at("variants")) {
-                columns.push_back(variant.at("name"));
-            }
-            for (std::size_t v = 1; v < evaluation.at("variants").size(); ++v) {
-                columns.push_back(evaluation.at("variants")[v].at("name").get<std::string>() + " minus base");
-            }
-            Block rows = table(fmt::format("{} ({})", evaluation.at("evaluation").get<std::string>(),
-                                           evaluation.at("file").get<std::string>()),
-                               columns);
-            for (const Json & result : evaluation.at("results")) {
-                std::vector<std::string> cells = {result.at("measure"),
-                                                  result.at("group").is_null() ? "all" : result.at("group")};
-                for (const Json & score : result.at("scores")) {
-                    cells.push_back(text_of(estimate_of(score.at("estimate"))));
+            constexpr std::size_t columns_fit = 4;
+            add(evaluation.at("variants").size() <= columns_fit ? by_group(evaluation) : by_variant(evaluation));
+            if (const Json statistics = evaluation.value("statistics", Json::array()); !statistics.empty()) {
+                Block rows = table("Over the whole evaluation", {"statistic", "of", "estimate", "p"});
+                for (const Json & one : statistics) {
+                    rows.rows.push_back({one.value("name", ""), one.value("subject", ""),
+                                         text_of(estimate_of(one.value("estimate", Json()))),
+                                         text_of(number_at(one, "p"))});
                 }
-                for (std::size_t v = 1; v < result.at("differences").size(); ++v) {
-                    cells.push_back(text_of(estimate_of(result.at("differences")[v].at("estimate"))));
-                }
-                cells.resize(columns.size(), "-");
-                rows.rows.push_back(std::move(cells));
+                add(std::move(rows));
             }
-            add(std::move(rows));
         }
+    }
+
+    static std::string title_of(const Json & evaluation) {
+        return fmt::format("{} ({})", evaluation.at("evaluation").get<std::string>(),
+                           evaluation.at("file").get<std::string>());
+    }
+
+    /// A line for each measure and group, a column for each variant and its difference.
+    static Block by_group(const Json & evaluation) {
+        std::vector<std::string> columns = {"measure", "group"};
+        for (const Json & variant : evaluation.at("variants")) {
+            columns.push_back(variant.at("name"));
+        }
+        for (std::size_t v = 1; v < evaluation.at("variants").size(); ++v) {
+            columns.push_back(evaluation.at("variants")[v].at("name").get<std::string>() + " minus base");
+        }
+        Block rows = table(title_of(evaluation), columns);
+        for (const Json & result : evaluation.at("results")) {
+            std::vector<std::string> cells = {result.at("measure"),
+                                              result.at("group").is_null() ? "all" : result.at("group")};
+            for (const Json & score : result.at("scores")) {
+                cells.push_back(text_of(estimate_of(score.at("estimate"))));
+            }
+            for (std::size_t v = 1; v < result.at("differences").size(); ++v) {
+                cells.push_back(text_of(estimate_of(result.at("differences")[v].at("estimate"))));
+            }
+            cells.resize(columns.size(), "-");
+            rows.rows.push_back(std::move(cells));
+        }
+        return rows;
+    }
+
+    /// Of many variants: what stands over all groups, a line for each measure and variant.
+    static Block by_variant(const Json & evaluation) {
+        Block rows = table(title_of(evaluation) + ", over all groups; by group in the page and in the file",
+                           {"measure", "variant", "score", "minus base"});
+        for (const Json & result : evaluation.at("results")) {
+            for (std::size_t v = 0; result.at("group").is_null() && v < result.at("scores").size(); ++v) {
+                rows.rows.push_back({result.at("measure"), evaluation.at("variants")[v].at("name"),
+                                     text_of(estimate_of(result.at("scores")[v].at("estimate"))),
+                                     v == 0 ? "-" : text_of(estimate_of(result.at("differences")[v].at("estimate")))});
+            }
+        }
+        return rows;
     }
 
     void samples() {

@@ -85,6 +85,7 @@ Json one_run(const fs::path & folder, const std::vector<fs::path> & include) {
     model["samples"] = std::move(results.samples);
     model["evaluations"] = std::move(results.evaluations);
     model["explanations"] = std::move(results.explanations);
+    model["n_explanations"] = results.n_explanations;
     model["problems"] = std::move(problems);
     model["layer"] = model["vectors"].is_null() ? 0 : model["vectors"]["n_layer"].get<std::size_t>() / 2;
     model["missing"] = missing(model);

@@ -49,6 +49,8 @@ private:
             add("Split the vectors into shared and unique axes.", fmt::format("valuelens decompose --run {}", run_));
         } else if (next == "neurons") {
             add("Name the neurons behind the axes.", fmt::format("valuelens neurons --run {}", run_));
+        } else if (next == "evaluate") {
+            add("Do the evaluations of the run.", fmt::format("valuelens eval --run {}", run_));
         }
     }
 

@@ -32,7 +32,8 @@ struct Results {
     Json evaluations = Json::array();
     Json tunes = Json::array();
     Json samples = Json::array();
-    Json explanations = Json::array();
+    Json explanations = Json::array(); ///< the first ones
+    std::size_t n_explanations = 0;    ///< all
     std::vector<std::string> problems; ///< sentences about files of the run that cannot be used
 };
 

@@ -16,6 +16,8 @@ namespace {
 
 constexpr std::size_t most_prompts = 40; ///< of answers side by side
 constexpr std::size_t most_explanations = 2000;
+constexpr std::size_t most_excerpts = 3;                ///< of an explanation
+constexpr std::size_t most_bytes_of_excerpts = 4 << 20; ///< of all: explanations beyond have none
 constexpr const char * answer_schema = R"({"id", "intervention", "text"})";
 
 enum class Kind { evaluation, tune, answers, explanations };
@@ -103,13 +105,42 @@ Json answers_part(const fs::path & file) {
     return {{"file", file.filename().string()}, {"n_prompts", n_prompts}, {"prompts", std::move(prompts)}};
 }
 
-/// Lines are taken as they are: the page shows of each what it knows.
-void add_explanations(const fs::path & file, Json & explanations) {
+/// The strongest texts that the explainer saw, with tokens and activations alone.
+Json shown_excerpts(const Json & explanation) {
+    Json shown = Json::array();
+    const auto excerpts = explanation.find("excerpts");
+    if (excerpts == explanation.end() || !excerpts->is_array()) {
+        return shown;
+    }
+    for (const Json & excerpt : *excerpts) {
+        const bool whole = excerpt.is_object() && excerpt.contains("tokens") && excerpt.contains("activations");
+        if (whole && excerpt.value("use", "") != "random" && shown.size() < most_excerpts) {
+            shown.push_back({{"tokens", excerpt["tokens"]}, {"activations", rounded(excerpt["activations"])}});
+        }
+    }
+    return shown;
+}
+
+/// Lines are taken as they are, but for what is long: the page shows of each what it knows.
+void add_explanations(const fs::path & file, Results & results) {
+    std::size_t bytes = 0;
     for_each_json_record(read_file(file), file.string(), R"({"layer", "neuron", "explanation"})",
                          [&](const JsonRecord & record) {
-                             if (explanations.size() < most_explanations) {
-                                 explanations.push_back(rounded(Json(record.object)));
+                             ++results.n_explanations;
+                             if (results.explanations.size() >= most_explanations) {
+                                 return;
                              }
+                             Json line = Json(record.object);
+                             Json excerpts = shown_excerpts(line);
+                             for (const char * key : {"excerpts", "prompt", "activation"}) {
+                                 line.erase(key);
+                             }
+                             line = rounded(line);
+                             bytes += dump(excerpts).size();
+                             if (bytes < most_bytes_of_excerpts) {
+                                 line["excerpts"] = std::move(excerpts);
+                             }
+                             results.explanations.push_back(std::move(line));
                          });
 }
 
@@ -125,7 +156,7 @@ void add(Results & results, Kind kind, const fs::path & file, const Json & json)
         results.samples.push_back(answers_part(file));
         break;
     case Kind::explanations:
-        add_explanations(file, results.explanations);
+        add_explanations(file, results);
         break;
     }
 }

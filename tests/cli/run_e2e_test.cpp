@@ -69,8 +69,8 @@ TEST_F(RunCommand, DoesAllStagesAndPrintsOneJsonObject) {
     for (const auto & file : json["files"]) {
         EXPECT_TRUE(fs::exists(file["name"].get<std::string>())) << file;
     }
-    for (const char * file :
-         {"config.toml", "run.sqlite", "vectors.safetensors", "axes.safetensors", "geometry.json", "neurons.csv"}) {
+    for (const char * file : {"config.toml", "run.sqlite", "vectors.safetensors", "axes.safetensors", "geometry.json",
+                              "neurons.csv", "report.html"}) {
         EXPECT_TRUE(fs::exists(files.run() / file)) << file;
     }
     EXPECT_THAT(result.err,

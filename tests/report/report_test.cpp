@@ -93,9 +93,9 @@ TEST_F(Report, FindsWhatTheNumbersSay) {
     EXPECT_THAT(finding(model, "neurons")["answer"].get<std::string>(), HasSubstr("60 shared (chance 30)"));
     EXPECT_EQ(finding(model, "steering")["verdict"], "clear");
     EXPECT_THAT(finding(model, "steering")["answer"].get<std::string>(), HasSubstr("alpha 2"));
-    // Of 20 differences the two of the steered values leave out 0.
+    // Of 220 differences those of the values steered toward leave out 0: two of the questionnaires, 20 of leakage.
     EXPECT_EQ(finding(model, "evaluations")["verdict"], "partly");
-    EXPECT_THAT(finding(model, "evaluations")["answer"].get<std::string>(), HasSubstr("2 of 20 differences"));
+    EXPECT_THAT(finding(model, "evaluations")["answer"].get<std::string>(), HasSubstr("22 of 220 differences"));
 }
 
 TEST_F(Report, WarnsInPlainWords) {
@@ -115,11 +115,14 @@ TEST_F(Report, WarnsInPlainWords) {
 TEST_F(Report, TakesInResultsOfEveryKind) {
     sample_.write_all();
     const Json model = this->model();
-    EXPECT_EQ(model["evaluations"].size(), 2u);
+    EXPECT_EQ(model["evaluations"].size(), 3u);
     EXPECT_FALSE(model["evaluations"][0].contains("items"));
     EXPECT_EQ(model["tunes"].size(), 1u);
     EXPECT_EQ(model["samples"][0]["prompts"][0]["answers"].size(), 2u);
     EXPECT_EQ(model["explanations"][0]["neuron"], 7);
+    EXPECT_EQ(model["explanations"][0]["excerpts"].size(), 3u) << "the first ones, random ones left out";
+    EXPECT_FALSE(model["explanations"][0].contains("prompt"));
+    EXPECT_EQ(model["n_explanations"], 1);
     EXPECT_EQ(model["neurons"]["table"]["columns"]["layer"].size(), 120u);
     EXPECT_EQ(model["axes"]["circles"].size(), 3u);
     EXPECT_TRUE(model["missing"].empty());
@@ -141,7 +144,7 @@ TEST_F(Report, GoesOnWithoutADamagedFileAndNamesIt) {
     const Json model = this->model();
     EXPECT_TRUE(model["axes"].is_null());
     EXPECT_FALSE(model["vectors"].is_null());
-    EXPECT_EQ(model["evaluations"].size(), 1u);
+    EXPECT_EQ(model["evaluations"].size(), 2u);
     EXPECT_TRUE(warns(model, "axes.safetensors"));
     EXPECT_TRUE(warns(model, "pvq-power.json"));
 }

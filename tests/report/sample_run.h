@@ -146,22 +146,31 @@ public:
         for (const char * value : {"power", "benevolence"}) {
             write_evaluation(folder / "evaluation" / (std::string("pvq-") + value + ".json"), evaluation(value));
         }
+        write_evaluation(folder / "evaluation" / "leakage.json", leakage());
         write_file(folder / "evaluation" / "tune.json", tune().dump());
         nlohmann::json base = {{"id", "p1"}, {"intervention", "base"}, {"text", hostile}, {"finish", "end_of_turn"}};
         nlohmann::json steered = base;
         steered["intervention"] = "axes.safetensors:power/shared,alpha=2";
         steered["text"] = "I take charge.";
         write_file(folder / "samples" / "power.jsonl", base.dump() + "\n" + steered.dump() + "\n");
+        nlohmann::json excerpts = nlohmann::json::array();
+        for (const char * use : {"random", "explain", "explain", "explain", "explain"}) {
+            excerpts.push_back({{"use", use}, {"tokens", {"We", " make", hostile}}, {"activations", {0.1, 2.0, 1.0}}});
+        }
         nlohmann::json explanation = {
+            {"key", "1/7+"},
             {"layer", 1},
+            {"expert", nullptr},
             {"neuron", 7},
-            {"value", "self_direction"},
-            {"category", "shared"},
             {"pole", "positive"},
+            {"roles", {{{"value", "stimulation"}, {"category", "shared"}, {"norm", 2.0}}}},
             {"explanation", "fires on money " + hostile},
-            {"scores", {{"detection", {0.8, 0.7, 0.9}}}},
-            {"baseline", {{"detection", 0.5}}},
-            {"excerpts", {{{"tokens", {"We", " make", hostile}}, {"activations", {0.1, 2.0, 1.0}}}}}};
+            {"problem", nullptr},
+            {"scores",
+             {{{"score", "detection"}, {"value", 0.8}, {"low", 0.7}, {"high", 0.9}, {"baseline", {{"value", 0.5}}}}}},
+            {"lens", {{"top", {{{"token", hostile}, {"logit", 1.0}}}}, {"bottom", nlohmann::json::array()}}},
+            {"prompt", "long"},
+            {"excerpts", excerpts}};
         write_file(folder / "explanations.jsonl", explanation.dump() + "\n");
     }
 
@@ -241,8 +250,8 @@ private:
         result.bootstraps = 100;
         result.confidence = 0.95;
         result.settings = {{"language", "en"}};
-        result.variants = {{"base", {}, {}, nullptr},
-                           {"steered", {"axes.safetensors:" + steered + "/shared,alpha=2"}, {}, nullptr}};
+        result.variants = {{"base", {}, {}, nullptr, {}},
+                           {"steered", {"axes.safetensors:" + steered + "/shared,alpha=2"}, {}, nullptr, {}}};
         result.group_kind = "value";
         result.quantities = {"likeness"};
         result.measures = {
@@ -255,6 +264,34 @@ private:
                                    {{}, {{gain, gain - 0.3, gain + 0.3}, 4}}});
         }
         result.notes = {"a made-up questionnaire"};
+        return result;
+    }
+
+    /// Every value steered at two strengths, as a run names its variants.
+    Evaluation leakage() const {
+        Evaluation result = evaluation("power");
+        result.name = "leakage";
+        result.variants.resize(1);
+        for (const int alpha : {2, 4}) {
+            for (const Concept & concept_ : concepts.concepts) {
+                result.variants.push_back(
+                    {concept_.id + "/shared@" + std::to_string(alpha),
+                     {"axes.safetensors:" + concept_.id + "/shared,alpha=" + std::to_string(alpha)},
+                     {},
+                     nullptr,
+                     {}});
+            }
+        }
+        for (EvaluationRow & row : result.rows) {
+            row.scores.resize(1);
+            row.differences.resize(1);
+            for (std::size_t v = 1; v < result.variants.size(); ++v) {
+                const double alpha = v > concepts.concepts.size() ? 4 : 2;
+                const double gain = result.variants[v].name.starts_with(row.group + "/") ? 0.4 * alpha : -0.1;
+                row.scores.push_back({{0.1 + gain, -0.2 + gain, 0.4 + gain}, 4});
+                row.differences.push_back({{gain, gain - 0.3, gain + 0.3}, 4});
+            }
+        }
         return result;
     }
 

@@ -34,7 +34,8 @@ function one(model, evaluation, index) {
     const scores = rows.flatMap((row) => row.scores.flatMap((score) => score.estimate.filter(defined)));
     const range = [Math.min(...scores), Math.max(...scores)];
     const reach = Math.max(1e-9, ...rows.flatMap((row) => row.differences.flatMap((d) => (d.estimate ?? []).filter(defined).map(Math.abs))));
-    const differences = variants.slice(1).flatMap((variant, i) => [
+    const shownAt = chosen ? [0, Number(chosen.value())] : variants.map((_, i) => i);
+    const differences = shownAt.slice(1).map((at) => at - 1).flatMap((i) => [
       { key: `difference_${i + 1}`, label: `${labels[i + 1]} minus as it is`, numeric: true, value: (row) => row.differences[i + 1]?.estimate?.[0] ?? null, show: (row) => interval(row.differences[i + 1]?.estimate, reach, true) },
     ]);
     place.replaceChildren(table({
@@ -43,7 +44,7 @@ function one(model, evaluation, index) {
       rows,
       columns: [
         { key: "group", label: evaluation.group_kind || "group", show: group, value: group },
-        ...variants.map((variant, i) => ({ key: `score_${i}`, label: labels[i], numeric: true, value: (row) => row.scores[i]?.estimate?.[0] ?? null, show: (row) => interval(row.scores[i]?.estimate, range, false) })),
+        ...shownAt.map((i) => ({ key: `score_${i}`, label: labels[i], numeric: true, value: (row) => row.scores[i]?.estimate?.[0] ?? null, show: (row) => interval(row.scores[i]?.estimate, range, false) })),
         ...differences,
         { key: "n", label: "items", numeric: true, value: (row) => row.scores[0]?.n, show: (row) => String(row.scores[0]?.n ?? "–") },
       ],
@@ -51,7 +52,11 @@ function one(model, evaluation, index) {
     described.textContent = evaluation.measures.find((m) => m.name === measure.value())?.description ?? "";
   };
   const measure = select({ id: `evaluation-measure-${index}`, label: "Measure ", options: measures.map((m) => [m, m]), value: measures.find((m) => m.endsWith("_centred")) ?? measures[0], onchange: show });
+  // Of many interventions one is looked at at a time.
+  const chosen = variants.length <= 4 ? null
+    : select({ id: `evaluation-variant-${index}`, label: "Intervention ", options: labels.slice(1).map((label, i) => [String(i + 1), variants[i + 1].name === label ? label : `${variants[i + 1].name}: ${label}`]), value: "1", onchange: show });
   show();
+  const statistics = evaluation.statistics ?? [];
   const data = () => evaluation.results.flatMap((row) => variants.map((variant, i) => ({
     measure: row.measure, group: row.group ?? "", variant: variant.name, intervention: [...(variant.steer ?? []), ...(variant.scale_neurons ?? [])].join(" "),
     ...columns("score", row.scores[i]?.estimate ?? []), ...columns("difference", row.differences[i]?.estimate ?? []), n: row.scores[i]?.n,
@@ -60,7 +65,14 @@ function one(model, evaluation, index) {
   const files = variants.flatMap((variant) => [...(variant.steer ?? []).map((spec) => `--steer ${spec}`), ...(variant.scale_neurons ?? []).map((spec) => `--scale-neurons ${spec}`)]);
   return el("div", { class: "evaluation" },
     el("h3", {}, evaluation.evaluation, language && el("span", { class: "tag" }, `language: ${language}`), el("span", { class: "quiet" }, ` ${evaluation.file}`)),
-    el("div", { class: "controls" }, measure.element), described, place,
+    el("div", { class: "controls" }, measure.element, chosen?.element), described, place,
+    statistics.length > 0 && el("details", { open: statistics.length <= 12 }, el("summary", {}, "Over the whole evaluation"),
+      table({ id: `statistics-${index}`, caption: `${evaluation.evaluation}: statistics`, rows: statistics, columns: [
+        { key: "name", label: "statistic", show: (row) => el("span", { title: row.description }, row.name) },
+        { key: "subject", label: "of" },
+        { key: "estimate", label: "estimate", numeric: true, value: (row) => row.estimate?.[0] ?? null, show: (row) => estimate(row.estimate) },
+        { key: "p", label: "p", numeric: true },
+      ] }).element),
     el("div", { class: "tools" },
       el("button", { type: "button", class: "small", onclick: () => saveCsv(data(), `evaluation-${evaluation.evaluation}`), "aria-label": `${evaluation.evaluation}: download CSV` }, "CSV"),
       el("span", { class: "made" }, "made by ", el("code", {}, ["valuelens eval", evaluation.evaluation, ...files].join(" ")))),

@@ -19,25 +19,35 @@ function excerpt(one, largest) {
   }));
 }
 
-function scores(scored) {
-  return Object.entries(scored ?? {}).map(([name, value]) => {
-    const text = Array.isArray(value) ? estimate(value) : defined(value) ? number(value) : typeof value === "string" ? value
-      : value && typeof value === "object" ? Object.entries(value).map(([k, v]) => `${k} ${Array.isArray(v) ? estimate(v) : defined(v) ? number(v) : v}`).join(", ") : "–";
-    return `${name}: ${text}`;
-  });
+const scored = (one) => estimate([one.value, one.low, one.high]);
+
+/** A list of {score, value, low, high, baseline}, or an object of numbers and estimates by name. */
+function scores(list) {
+  if (!Array.isArray(list)) return Object.entries(list ?? {}).map(([name, value]) => `${name} ${Array.isArray(value) ? estimate(value) : defined(value) ? number(value) : "–"}`);
+  return list.map((one) => `${one.score} ${defined(one.value) ? scored(one) : one.problem || "–"}${defined(one.baseline?.value) ? `, another neuron's explanation ${scored(one.baseline)}` : ""}`);
 }
+
+const lens = (list) => (list ?? []).slice(0, 8).map((one) => JSON.stringify(one.token)).join(", ");
+
+/** What the neuron is to which values. */
+export const rolesOf = (one) => one.roles ?? (one.value ? [{ value: one.value, category: one.category }] : []);
 
 function card(one, name) {
   const excerpts = Array.isArray(one.excerpts) ? one.excerpts : [];
   const largest = Math.max(1e-12, ...excerpts.flatMap((e) => (e.activations ?? []).map((a) => Math.abs(a) || 0)));
   const place = [`layer ${one.layer}`, one.expert !== undefined && one.expert !== null && one.expert !== "" && `expert ${one.expert}`, `neuron ${one.neuron}`,
-    one.pole && `${one.pole} pole`, one.value && name(one.value), one.category].filter(Boolean).join(", ");
+    one.pole && `${one.pole} pole`].filter(Boolean).join(", ");
+  const roles = rolesOf(one).map((role) => `${name(role.value)} (${role.category})`).join(", ");
   const said = scores(one.scores);
-  const base = one.baseline === undefined || one.baseline === null ? [] : scores(typeof one.baseline === "object" && !Array.isArray(one.baseline) ? one.baseline : { score: one.baseline });
+  const base = one.baseline ? scores(one.baseline) : [];
+  const rated = [defined(one.abstractness) && `abstractness ${one.abstractness} of 5`, defined(one.value_relevance) && `relevance to values ${one.value_relevance} of 5`].filter(Boolean);
   return el("article", { class: "explanation" },
     el("h4", {}, place),
-    el("p", {}, one.explanation || "No explanation."),
+    roles && el("p", { class: "note" }, roles),
+    el("p", {}, one.explanation || one.problem || "No explanation."),
     said.length > 0 && el("p", { class: "note" }, `Scores: ${said.join("; ")}${base.length > 0 ? `. Baseline: ${base.join("; ")}` : ""}`),
+    rated.length > 0 && el("p", { class: "note" }, `Rated: ${rated.join(", ")}`),
+    lens(one.lens?.top) && el("p", { class: "note" }, `Its output weights raise: ${lens(one.lens.top)}${lens(one.lens.bottom) ? `; lower: ${lens(one.lens.bottom)}` : ""}`),
     excerpts.length > 0 && el("details", {}, el("summary", {}, excerpts.length === 1 ? "1 excerpt" : `${excerpts.length} excerpts`), excerpts.map((e) => excerpt(e, largest))));
 }
 
@@ -48,9 +58,9 @@ export function explanations(model) {
   const count = el("p", { class: "note", "aria-live": "polite" });
   const show = () => {
     const word = text.value().trim().toLowerCase();
-    const found = model.explanations.filter((one) => word === "" || `${one.explanation} ${name(one.value)} ${one.category} ${one.layer} ${one.neuron}`.toLowerCase().includes(word));
+    const found = model.explanations.filter((one) => word === "" || `${one.explanation ?? ""} ${rolesOf(one).map((role) => `${name(role.value)} ${role.category}`).join(" ")} ${one.layer} ${one.neuron}`.toLowerCase().includes(word));
     shown.replaceChildren(...found.slice(0, most).map((one) => card(one, name)));
-    count.textContent = `${Math.min(most, found.length)} of ${found.length} explanations. Tinted tokens are those at which the neuron fires; the stronger, the darker.`;
+    count.textContent = `${Math.min(most, found.length)} of ${found.length} explanations${model.n_explanations > model.explanations.length ? ` (${model.n_explanations} in the file)` : ""}. Tinted tokens are those at which the neuron fires; the stronger, the darker.`;
   };
   const text = search({ id: "explanations-search", label: "Search ", onchange: show });
   show();

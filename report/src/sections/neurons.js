@@ -7,7 +7,7 @@ import { color, symbol } from "../palette.js";
 import { table } from "../table.js";
 import { made, naming } from "../context.js";
 import { plot, Plot } from "../plots.js";
-import { explanations } from "./explanations.js";
+import { explanations, rolesOf } from "./explanations.js";
 
 const words = { shared: "shared", intrinsic: "intrinsic", prompted: "prompted", anti_shared: "anti-shared", none: "none of them" };
 const symbols = { ...symbol, anti_shared: "triangle", none: "times" };
@@ -87,8 +87,12 @@ function neuronRows(part) {
 function list(model) {
   const name = naming(model);
   const rows = neuronRows(model.neurons);
-  const explained = new Map(model.explanations.map((one) => [`${one.layer}/${one.neuron}/${one.value ?? ""}`, one]));
-  const sentence = (row) => (explained.get(`${row.layer}/${row.neuron}/${row.value}`) ?? explained.get(`${row.layer}/${row.neuron}/`))?.explanation;
+  const place = (one, value) => `${one.layer}/${one.expert ?? ""}/${one.neuron}/${value}`;
+  const explained = new Map();
+  for (const one of model.explanations) {
+    for (const role of rolesOf(one)) if (one.explanation && !explained.has(place(one, role.value))) explained.set(place(one, role.value), one.explanation);
+  }
+  const sentence = (row) => explained.get(place(row, row.value));
   const changed = () => shown.setRows(filtered());
   const value = select({ id: "neurons-value", label: "Value ", options: [["", "all"], ...model.neurons.values.map((v) => [v.value, name(v.value)])], value: "", onchange: changed });
   const category = select({ id: "neurons-category", label: "Category ", options: [["", "all"], ...categories(model).map((c) => [c, words[c]])], value: "", onchange: changed });

@@ -72,28 +72,34 @@ function leakage(model) {
     const language = evaluation.settings?.language ?? "";
     const key = [evaluation.evaluation, language].filter(Boolean).join(", ");
     if (!groups.has(key)) groups.set(key, []);
-    evaluation.variants.slice(1).forEach((variant, i) => groups.get(key).push({ evaluation, at: i + 1, label: [...(variant.steer ?? []), ...(variant.scale_neurons ?? [])].map(shortSpec).join(" + ") || variant.name }));
+    // A run names its variants VALUE/DIRECTION@STRENGTH: a matrix for each direction and strength.
+    evaluation.variants.slice(1).forEach((variant, i) => groups.get(key).push({ evaluation, at: i + 1, set: /^[^/]+\/(.+@.+)$/.exec(variant.name)?.[1] ?? "", label: [...(variant.steer ?? []), ...(variant.scale_neurons ?? [])].map(shortSpec).join(" + ") || variant.name }));
   }
   return [...groups].filter(([, rows]) => rows.length >= 2).map(([key, rows], index) => {
     const measureNames = [...new Set(rows.flatMap(({ evaluation }) => evaluation.measures.filter((m) => m.grouped !== false).map((m) => m.name)))];
     const measure = select({ id: `leakage-${index}`, label: "Measure ", options: measureNames.map((m) => [m, m]), value: measureNames.find((m) => m.endsWith("_centred")) ?? measureNames[0], onchange: () => made_.update() });
+    const sets = [...new Set(rows.map(({ set }) => set))];
+    const set = sets.length > 1 ? select({ id: `leakage-set-${index}`, label: "Direction and strength ", options: sets.map((one) => [one, one || "others"]), value: sets[0], onchange: () => made_.update() }) : null;
+    const here = () => {
+      const own = rows.filter((row) => !set || row.set === set.value());
+      return own.map((row, i) => ({ ...row, label: own.findIndex((other) => other.label === row.label) === i ? row.label : `${row.label} (${i + 1})` }));
+    };
     const groupsOf = [...new Set(rows.flatMap(({ evaluation }) => evaluation.results.map((row) => row.group).filter((group) => group !== null)))];
-    const labels = rows.map(({ label }, i) => (rows.findIndex((row) => row.label === label) === i ? label : `${label} (${i + 1})`));
-    const cells = () => rows.flatMap(({ evaluation, at }, i) => groupsOf.map((group) => {
+    const cells = () => here().flatMap(({ evaluation, at, label }) => groupsOf.map((group) => {
       const row = evaluation.results.find((result) => result.measure === measure.value() && result.group === group);
       const e = row?.differences?.[at]?.estimate ?? [];
-      return { y: labels[i], x: name(group), value: e[0] ?? NaN, low: e[1] ?? NaN, high: e[2] ?? NaN };
+      return { y: label, x: name(group), value: e[0] ?? NaN, low: e[1] ?? NaN, high: e[2] ?? NaN };
     }));
     const made_ = figure({
       id: `leakage-matrix-${index}`,
       title: `What steering one value does to all of them (${key})`,
       caption: "Rows: interventions. Columns: values that were measured. Orange: more than the model as it is; violet: less. A clean intervention moves its own column alone. Differences whose interval includes 0 are in the table.",
       command: `valuelens eval ${rows[0].evaluation.evaluation} --steer ...`,
-      controls: [measure],
+      controls: set ? [set, measure] : [measure],
       data: () => cells().map((cell) => ({ intervention: cell.y, value: cell.x, ...columns("difference", [cell.value, cell.low, cell.high]) })),
       draw: (width) => {
         const limit = Math.max(1e-6, ...cells().map((cell) => Math.abs(cell.value) || 0));
-        return heat({ width, cells: cells(), xs: groupsOf.map(name), ys: labels, limit, text: true, xLabel: null, yLabel: null, size: 760, marginLeft: 210 });
+        return heat({ width, cells: cells(), xs: groupsOf.map(name), ys: here().map(({ label }) => label), limit, text: true, xLabel: null, yLabel: null, size: 760, marginLeft: 210 });
       },
     });
     return made_.element;
