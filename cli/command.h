@@ -44,6 +44,7 @@ void setup_judge(CLI::App & app, Context & context);
 void setup_vectors(CLI::App & app, Context & context);
 void setup_decompose(CLI::App & app, Context & context);
 void setup_neurons(CLI::App & app, Context & context);
+void setup_explain(CLI::App & app, Context & context);
 void setup_merge(CLI::App & app, Context & context);
 void setup_status(CLI::App & app, Context & context);
 void setup_judge_train(CLI::App & app, Context & context);

@@ -33,6 +33,7 @@ void setup_commands(CLI::App & app, Context & context) {
     setup_vectors(app, context);
     setup_decompose(app, context);
     setup_neurons(app, context);
+    setup_explain(app, context);
     setup_merge(app, context);
     setup_status(app, context);
     setup_judge_train(app, context);

@@ -4,38 +4,15 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cassert>
-#include <cstring>
-#include <map>
 #include <optional>
 
-#include <ggml.h>
-#include <gguf.h>
-
 #include "base/fail.h"
-#include "engine/backend.h"
-#include "engine/gguf_file.h"
-#include "engine/mapped_file.h"
+#include "engine/gguf_tensors.h"
 
 namespace valuelens {
 
 namespace {
-
-struct GgufDeleter {
-    void operator()(gguf_context * context) const { gguf_free(context); }
-    void operator()(ggml_context * context) const { ggml_free(context); }
-};
-using GgufPtr = std::unique_ptr<gguf_context, GgufDeleter>;
-using GgmlPtr = std::unique_ptr<ggml_context, GgufDeleter>;
-
-/// A tensor of the file; `data` stays as long as the map.
-struct Tensor {
-    ggml_type type = GGML_TYPE_F32;
-    std::array<std::size_t, GGML_MAX_DIMS> ne{};
-    const char * data = nullptr;
-    std::size_t row_bytes() const { return ggml_row_size(type, static_cast<std::int64_t>(ne[0])); }
-};
 
 /// Where a matrix lies, and what multiplies its rows.
 struct Source {
@@ -44,14 +21,6 @@ struct Source {
     std::size_t row_bytes = 0;
     std::vector<float> gain; ///< [n_embd]; empty: all 1
 };
-
-void dequantise(ggml_type type, const char * from, std::size_t count, float * to) {
-    if (type == GGML_TYPE_F32) {
-        std::memcpy(to, from, count * sizeof(float));
-    } else {
-        ggml_get_type_traits(type)->to_float(from, to, static_cast<std::int64_t>(count));
-    }
-}
 
 } // namespace
 
@@ -63,16 +32,16 @@ struct DownProjections::Impl {
     bool swin_norm = false;
     bool norm_gains = true;
     std::vector<std::size_t> ff_length; ///< [n_layer] feed_forward_length; empty where the model states none
-    std::vector<std::unique_ptr<MappedFile>> parts;
-    std::map<std::string, Tensor> tensors;
+    std::unique_ptr<GgufTensors> tensors;
     std::vector<DownProjection> matrices;
     std::vector<Source> sources; ///< of each matrix
     std::vector<std::string> notes;
 
-    void open_part(const std::string & part, bool first);
     void read_keys(const gguf_context * header);
-    const Tensor * find(const std::string & name) const;
-    std::vector<float> read_vector(const std::string & name, std::size_t length) const;
+    const GgufTensor * find(const std::string & name) const { return tensors->find(name); }
+    std::vector<float> read_vector(const std::string & name, std::size_t length) const {
+        return tensors->read_vector(name, length);
+    }
     void multiply(std::vector<float> & gain, const std::string & name) const;
     std::vector<float> norm_gain(std::size_t layer, bool experts) const;
     void add(std::size_t layer, const std::string & stem, int expert);
@@ -105,50 +74,6 @@ void DownProjections::Impl::read_keys(const gguf_context * header) {
         const auto * lengths = static_cast<const std::uint32_t *>(gguf_get_arr_data(header, id));
         ff_length.assign(lengths, lengths + n_layer);
     }
-}
-
-void DownProjections::Impl::open_part(const std::string & part, bool first) {
-    ggml_context * raw = nullptr;
-    const GgufPtr header(gguf_init_from_file(part.c_str(), gguf_init_params{/* no_alloc = */ true, &raw}));
-    const GgmlPtr shapes(raw);
-    if (!header) {
-        fail(ErrorKind::model, "{}: its GGUF header cannot be read; fetch it again", part);
-    }
-    parts.push_back(std::make_unique<MappedFile>(part));
-    for (std::int64_t i = 0; i < gguf_get_n_tensors(header.get()); ++i) {
-        const char * name = gguf_get_tensor_name(header.get(), i);
-        const ggml_tensor * shape = ggml_get_tensor(shapes.get(), name);
-        Tensor tensor;
-        tensor.type = shape->type;
-        std::copy_n(shape->ne, GGML_MAX_DIMS, tensor.ne.begin());
-        tensor.data =
-            parts.back()->data() + gguf_get_data_offset(header.get()) + gguf_get_tensor_offset(header.get(), i);
-        tensors.emplace(name, tensor);
-    }
-    if (first) {
-        read_keys(header.get());
-    }
-}
-
-const Tensor * DownProjections::Impl::find(const std::string & name) const {
-    const auto found = tensors.find(name);
-    return found == tensors.end() ? nullptr : &found->second;
-}
-
-/// A vector of the file as float.
-std::vector<float> DownProjections::Impl::read_vector(const std::string & name, std::size_t length) const {
-    const Tensor & tensor = tensors.at(name);
-    if (tensor.ne[0] != length || tensor.ne[1] * tensor.ne[2] * tensor.ne[3] != 1) {
-        fail(ErrorKind::model, "{}: tensor '{}' has shape [{}], expected [{}]", path, name, fmt::join(tensor.ne, ", "),
-             length);
-    }
-    if (tensor.type != GGML_TYPE_F32 && !ggml_get_type_traits(tensor.type)->to_float) {
-        fail(ErrorKind::model, "{}: tensor '{}' has type {}, which ggml cannot turn into floating point", path, name,
-             ggml_type_name(tensor.type));
-    }
-    std::vector<float> values(length);
-    dequantise(tensor.type, tensor.data, length, values.data());
-    return values;
 }
 
 /// Multiplies the rows' gain by a tensor of one number per row, where the model has it.
@@ -189,7 +114,7 @@ std::vector<float> DownProjections::Impl::norm_gain(std::size_t layer, bool expe
 /// each index of its third dimension).
 void DownProjections::Impl::add(std::size_t layer, const std::string & stem, int expert) {
     const std::string name = fmt::format("blk.{}.{}.weight", layer, stem);
-    const Tensor * tensor = find(name);
+    const GgufTensor * tensor = find(name);
     if (!tensor) {
         return;
     }
@@ -200,10 +125,7 @@ void DownProjections::Impl::add(std::size_t layer, const std::string & stem, int
              "space than the residual stream?) is not known",
              path, name, fmt::join(tensor->ne, ", "), n_embd, mixture ? ", n_expert" : "");
     }
-    if (tensor->type != GGML_TYPE_F32 && !ggml_get_type_traits(tensor->type)->to_float) {
-        fail(ErrorKind::model, "{}: tensor '{}' has type {}, which ggml cannot turn into floating point", path, name,
-             ggml_type_name(tensor->type));
-    }
+    require_readable(path, name, *tensor);
     const std::string scale_name = fmt::format("blk.{}.{}.scale", layer, stem);
     const std::vector<float> scales =
         find(scale_name) ? read_vector(scale_name, tensor->ne[2]) : std::vector<float>(tensor->ne[2], 1.0f);
@@ -264,15 +186,12 @@ void DownProjections::Impl::advise(std::size_t first, std::size_t last, int advi
 }
 
 DownProjections::DownProjections(const std::string & path, bool norm_gains) : impl_(std::make_unique<Impl>()) {
-    check_gguf(path);
-    ensure_backend();
     impl_->path = path;
     impl_->norm_gains = norm_gains;
     impl_->info = read_model_info(path);
     impl_->n_embd = static_cast<std::size_t>(std::max(0, impl_->info.n_embd));
-    for (const std::string & part : gguf_parts(path)) {
-        impl_->open_part(part, impl_->parts.empty());
-    }
+    impl_->tensors =
+        std::make_unique<GgufTensors>(path, [this](const gguf_context * header) { impl_->read_keys(header); });
     if (impl_->n_layer == 0 || impl_->n_embd == 0) {
         fail(ErrorKind::model, "{}: states no block_count or embedding_length for architecture {}", path,
              impl_->info.architecture);

@@ -200,14 +200,14 @@ bool Hooks::on_ask(const ggml_tensor * node) {
         const auto at = static_cast<std::size_t>(*layer);
         return wants_resid_ || *layer == last_layer_ || edits_resid_[at] || projects_[at];
     }
-    if (edits_any_mlp_) {
+    if (edits_any_mlp_ || sink_ != nullptr) {
         if (const auto choice = expert_choice(node); choice && choice->layer < n_layer_) {
             expert_ids_[static_cast<std::size_t>(choice->layer)] = choice->ids;
         }
     }
-    if (wants_mlp_ || edits_any_mlp_) {
+    if (wants_mlp_ || edits_any_mlp_ || sink_ != nullptr) {
         if (const auto found = names_.find_mlp(ggml_get_name(node))) {
-            return (wants_mlp_ && found->kind == MlpKind::dense) ||
+            return (wants_mlp_ && found->kind == MlpKind::dense) || (sink_ != nullptr && sink_->wants(*found)) ||
                    edits_mlp_[static_cast<std::size_t>(found->kind)][static_cast<std::size_t>(found->layer)];
         }
     }
@@ -244,8 +244,24 @@ bool Hooks::on_value(ggml_tensor * node) {
         } else {
             visit_mlp(node, *found);
         }
+        if (sink_ != nullptr && sink_->wants(*found)) {
+            feed_sink(node, *found);
+        }
     }
     return true;
+}
+
+void Hooks::feed_sink(const ggml_tensor * node, MlpPlace place) {
+    touched_ = true;
+    MlpRows rows;
+    const bool experts = place.kind == MlpKind::experts;
+    const ggml_tensor * ids = experts ? expert_ids_[static_cast<std::size_t>(place.layer)] : nullptr;
+    if ((experts && ids == nullptr) || !read_mlp_rows(node, ids, staging_, rows) || rows.n_row != rows_->size()) {
+        broken_ = fmt::format("the MLP post-activations of block {} ({}) are not plain F32 rows of the whole batch",
+                              place.layer, ggml_get_name(node));
+        return;
+    }
+    sink_->take(place, rows);
 }
 
 // Batch rows in the order of a node with n of them: all, or (last block) those flagged as outputs. Empty: neither.

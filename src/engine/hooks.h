@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "engine/graph_names.h"
+#include "engine/mlp_sink.h"
 #include "engine/steering.h"
 #include "valuelens/request.h"
 
@@ -64,6 +65,9 @@ public:
     /// they are not made a second time. Null: none is.
     void leave_to_graph(const Intervention * intervention) { in_graph_ = intervention; }
 
+    /// Hands post-activations of every decode to come to `sink` (null: to none), which outlives them.
+    void feed(MlpSink * sink) { sink_ = sink; }
+
     /// Drops what was prepared for interventions; to be called before any of them may have been destroyed and its
     /// address reused.
     void forget_interventions();
@@ -86,6 +90,7 @@ private:
     void visit_block_output(ggml_tensor * node, int layer);
     void visit_mlp(ggml_tensor * node, MlpPlace place);
     void visit_experts(ggml_tensor * node, int layer);
+    void feed_sink(const ggml_tensor * node, MlpPlace place);
     std::span<const std::size_t> rows_of(std::int64_t n);
     const PreparedIntervention * prepare(const Intervention & intervention);
 
@@ -110,6 +115,7 @@ private:
     bool touched_ = false; ///< rows of this decode were read or edited
     std::string broken_;
     const Intervention * in_graph_ = nullptr;
+    MlpSink * sink_ = nullptr;
     std::map<const Intervention *, std::unique_ptr<PreparedIntervention>> prepared_;
     std::vector<float> staging_;
     double seconds_ = 0;

@@ -1,9 +1,5 @@
 #include "judge/server_questions.h"
 
-#include <algorithm>
-#include <cctype>
-#include <cmath>
-#include <limits>
 #include <nlohmann/json.hpp>
 #include <string_view>
 
@@ -11,6 +7,7 @@
 #include "base/hash.h"
 #include "base/random.h"
 #include "clients/answer_text.h"
+#include "concepts/text_lines.h"
 #include "judge/log_odds.h"
 
 namespace valuelens {
@@ -22,31 +19,6 @@ constexpr int offered_logprobs = 20; // the most that OpenAI and vLLM give
 constexpr const char * answer_schema =
     R"({"type": "object", "properties": {"probability": {"type": "number"}}, "required": ["probability"], )"
     R"("additionalProperties": false})";
-
-std::string lower(std::string_view text) {
-    std::string result(text);
-    std::transform(result.begin(), result.end(), result.begin(),
-                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-    return result;
-}
-
-std::string_view trimmed(std::string_view text) {
-    const auto blank = [](unsigned char c) {
-        return std::isspace(c) != 0;
-    };
-    while (!text.empty() && blank(static_cast<unsigned char>(text.front()))) {
-        text.remove_prefix(1);
-    }
-    while (!text.empty() && blank(static_cast<unsigned char>(text.back()))) {
-        text.remove_suffix(1);
-    }
-    return text;
-}
-
-double log_add(double a, double b) {
-    const double high = std::max(a, b);
-    return std::isinf(high) ? high : high + std::log(std::exp(a - high) + std::exp(b - high));
-}
 
 } // namespace
 
@@ -89,29 +61,6 @@ std::string ServerQuestions::describe(const std::string & model) const {
                                                          : "for a probability as JSON";
     return fmt::format("asked {} on a server {}, prompt {} ({})", model, how, prompt.name,
                        sha256_hex(prompt.user).substr(0, 12));
-}
-
-std::optional<double> first_token_odds(const std::vector<TokenTextLogprob> & tokens, const std::string & yes,
-                                       const std::string & no) {
-    constexpr double nothing = -std::numeric_limits<double>::infinity();
-    double log_yes = nothing;
-    double log_no = nothing;
-    double least = 0;
-    const std::string yes_word = lower(yes);
-    const std::string no_word = lower(no);
-    for (const TokenTextLogprob & entry : tokens) {
-        least = std::min(least, entry.logprob);
-        const std::string token = lower(trimmed(entry.token));
-        const bool is_yes = !token.empty() && yes_word.starts_with(token);
-        const bool is_no = !token.empty() && no_word.starts_with(token);
-        if (is_yes != is_no) { // a beginning of both tells nothing
-            (is_yes ? log_yes : log_no) = log_add(is_yes ? log_yes : log_no, entry.logprob);
-        }
-    }
-    if (std::isinf(log_yes) && std::isinf(log_no)) {
-        return std::nullopt;
-    }
-    return (std::isinf(log_yes) ? least : log_yes) - (std::isinf(log_no) ? least : log_no);
 }
 
 std::optional<double> stated_probability(const std::string & content) {

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "clients/chat.h"
+#include "clients/first_token.h"
 #include "judge/ask_prompt.h"
 #include "valuelens/concept_set.h"
 
@@ -39,12 +40,6 @@ struct ServerQuestions {
     /// One line with all that a label depends on.
     std::string describe(const std::string & model) const;
 };
-
-/// Log-odds of yes against no among the most probable first tokens: those that are the word or a beginning of it, upper
-/// and lower case and leading blanks aside. A word that is not among them counts with the probability of the least one,
-/// the most it can have. Nothing where neither is among them.
-std::optional<double> first_token_odds(const std::vector<TokenTextLogprob> & tokens, const std::string & yes,
-                                       const std::string & no);
 
 /// The probability (0-1) that a JSON answer states: an object with "probability", a number from 0 to 100, and nothing
 /// else; a think block before it and a code fence around it are passed over. Nothing for anything else.

@@ -66,30 +66,6 @@ Columns read_header(const NeuronSpec & spec, std::string_view line) {
     return columns;
 }
 
-int read_number(std::string_view cell, const std::string & where, const char * column, int bound) {
-    int number = 0;
-    const auto [end, problem] = std::from_chars(cell.data(), cell.data() + cell.size(), number);
-    if (problem != std::errc() || end != cell.data() + cell.size()) {
-        fail(ErrorKind::bad_input, "{}: \"{}\" is \"{}\", expected a whole number", where, column, cell);
-    }
-    if (number < 0 || number >= bound) {
-        fail(ErrorKind::bad_input, "{}: {} {} does not exist in the model, which has 0-{}", where, column, number,
-             bound - 1);
-    }
-    return number;
-}
-
-/// NeuronScale::expert as neurons.csv writes it.
-int read_expert(std::string_view cell, const std::string & where, const ModelInfo & model) {
-    if (cell.empty()) {
-        return dense_mlp;
-    }
-    if (model.n_expert == 0) {
-        fail(ErrorKind::bad_input, "{}: names expert \"{}\", and the model is no mixture of experts", where, cell);
-    }
-    return cell == "shared" ? shared_expert : read_number(cell, where, "expert", model.n_expert);
-}
-
 std::set<NeuronId> select_neurons(const NeuronSpec & spec, const ModelInfo & model) {
     std::optional<Columns> columns;
     std::set<NeuronId> selected;
@@ -107,11 +83,11 @@ std::set<NeuronId> select_neurons(const NeuronSpec & spec, const ModelInfo & mod
             fail(ErrorKind::bad_input, "{}: has {} cells, expected {}", where, cells.size(), columns->count);
         }
         NeuronId neuron;
-        neuron.layer = read_number(cells[columns->layer], where, "layer", model.n_layer);
-        neuron.expert = columns->expert ? read_expert(cells[*columns->expert], where, model) : dense_mlp;
+        neuron.layer = read_neuron_number(cells[columns->layer], where, "layer", model.n_layer);
+        neuron.expert = columns->expert ? read_neuron_expert(cells[*columns->expert], where, model) : dense_mlp;
         // How many neurons an expert has is known to the model's graph alone, which checks it.
-        neuron.neuron = read_number(cells[columns->neuron], where, "neuron",
-                                    neuron.expert == dense_mlp ? model.n_ff : std::numeric_limits<int>::max());
+        neuron.neuron = read_neuron_number(cells[columns->neuron], where, "neuron",
+                                           neuron.expert == dense_mlp ? model.n_ff : std::numeric_limits<int>::max());
         if (spec.value && (cells[*columns->value] != *spec.value || cells[*columns->category] != *spec.category)) {
             return;
         }
@@ -132,6 +108,29 @@ std::set<NeuronId> select_neurons(const NeuronSpec & spec, const ModelInfo & mod
 }
 
 } // namespace
+
+int read_neuron_number(std::string_view cell, const std::string & where, const char * column, int bound) {
+    int number = 0;
+    const auto [end, problem] = std::from_chars(cell.data(), cell.data() + cell.size(), number);
+    if (problem != std::errc() || end != cell.data() + cell.size()) {
+        fail(ErrorKind::bad_input, "{}: \"{}\" is \"{}\", expected a whole number", where, column, cell);
+    }
+    if (number < 0 || number >= bound) {
+        fail(ErrorKind::bad_input, "{}: {} {} does not exist in the model, which has 0-{}", where, column, number,
+             bound - 1);
+    }
+    return number;
+}
+
+int read_neuron_expert(std::string_view cell, const std::string & where, const ModelInfo & model) {
+    if (cell.empty()) {
+        return dense_mlp;
+    }
+    if (model.n_expert == 0) {
+        fail(ErrorKind::bad_input, "{}: names expert \"{}\", and the model is no mixture of experts", where, cell);
+    }
+    return cell == "shared" ? shared_expert : read_neuron_number(cell, where, "expert", model.n_expert);
+}
 
 void require_table_of_model(const std::filesystem::path & table, const ModelInfo & model) {
     const std::filesystem::path beside = std::filesystem::path(table).replace_extension(".json");

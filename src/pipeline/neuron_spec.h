@@ -4,6 +4,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "pipeline/spec_text.h"
@@ -26,8 +27,15 @@ struct NeuronSpec {
 /// Throws Error(usage) that quotes the specification.
 NeuronSpec parse_neuron_spec(const std::string & text);
 
-/// A table that `valuelens neurons` made has a JSON beside it that names its model; one made elsewhere need not. Throws
-/// Error(bad_input) where that is another model.
+/// A number below `bound` in a cell of a table of neurons. Throws Error(bad_input) that begins with `where`.
+int read_neuron_number(std::string_view cell, const std::string & where, const char * column, int bound);
+
+/// The expert in a cell of a table of neurons, as in NeuronScale::expert: empty, "shared" or a number. Throws
+/// Error(bad_input) that begins with `where`.
+int read_neuron_expert(std::string_view cell, const std::string & where, const ModelInfo & model);
+
+/// Throws Error(bad_input) where the JSON beside a table (neurons.json of neurons.csv) names another model. A table
+/// made elsewhere need not have one.
 void require_table_of_model(const std::filesystem::path & table, const ModelInfo & model);
 
 /// The neurons of all specifications, ascending by layer, expert and neuron; factors of a neuron that several name are

@@ -1,0 +1,224 @@
+#include "explain/asker.h"
+
+#include <algorithm>
+#include <cctype>
+#include <cmath>
+
+#include "base/fail.h"
+#include "base/random.h"
+#include "clients/first_token.h"
+#include "concepts/text_lines.h"
+
+namespace valuelens {
+
+namespace {
+
+constexpr int most_attempts = 3;
+constexpr int offered_logprobs = 20; // the most that OpenAI and vLLM give
+constexpr double again_temperature = 0.7;
+constexpr std::size_t longest_phrase = 240; // bytes
+constexpr int lowest_rating = 1;
+constexpr int highest_rating = 5;
+
+bool is_letter(char c) {
+    return std::isalpha(static_cast<unsigned char>(c)) != 0 || static_cast<unsigned char>(c) >= 0x80;
+}
+
+/// What stands behind a think block; nothing where that has no end.
+std::optional<std::string_view> behind_thinking(std::string_view text) {
+    constexpr std::string_view end = "</think>";
+    text = trimmed(text);
+    if (!text.starts_with("<think>")) {
+        return text;
+    }
+    const std::size_t at = text.find(end);
+    return at == std::string_view::npos ? std::nullopt : std::optional(trimmed(text.substr(at + end.size())));
+}
+
+/// Takes off "Explanation:" or "Phrase:" before the answer.
+std::string_view without_label(std::string_view text) {
+    const std::size_t colon = text.find(':');
+    if (colon == std::string_view::npos || colon > 24) {
+        return text;
+    }
+    std::string label(text.substr(0, colon));
+    std::transform(label.begin(), label.end(), label.begin(),
+                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    for (const char * word : {"explanation", "phrase", "answer", "description"}) {
+        if (label.find(word) != std::string::npos) {
+            return trimmed(text.substr(colon + 1));
+        }
+    }
+    return text;
+}
+
+std::string_view first_sentence(std::string_view text) {
+    for (const char * end : {". ", "! ", "? "}) {
+        if (const std::size_t at = text.find(end); at != std::string_view::npos) {
+            text = text.substr(0, at);
+        }
+    }
+    return text.ends_with('.') ? text.substr(0, text.size() - 1) : text;
+}
+
+std::string_view without_quotes(std::string_view text) {
+    while (text.size() >= 2 && (text.front() == '"' || text.front() == '\'' || text.front() == '*') &&
+           text.back() == text.front()) {
+        text = trimmed(text.substr(1, text.size() - 2));
+    }
+    return text;
+}
+
+Answer problem(std::string what) {
+    Answer answer;
+    answer.problem = std::move(what);
+    return answer;
+}
+
+} // namespace
+
+Answer read_phrase(const ChatReply & reply) {
+    const std::optional<std::string_view> text = behind_thinking(reply.content);
+    if (!text) {
+        return problem("the answer ended inside a think block");
+    }
+    std::string_view line = *text;
+    line = trimmed(take_line(line));
+    line = trimmed(without_quotes(trimmed(first_sentence(without_quotes(without_label(without_quotes(line)))))));
+    if (line.empty()) {
+        return problem("the answer was empty");
+    }
+    if (std::none_of(line.begin(), line.end(), is_letter)) {
+        return problem("the answer holds no word");
+    }
+    if (line.size() > longest_phrase) {
+        return problem("the answer was no phrase but longer");
+    }
+    Answer answer;
+    answer.text = line;
+    return answer;
+}
+
+Answer read_yes_no(const ChatReply & reply) {
+    Answer answer;
+    if (!reply.first_token.empty()) {
+        answer.number = first_token_odds(reply.first_token, "Yes", "No");
+    }
+    if (!answer.number) {
+        std::string word(behind_thinking(reply.content).value_or(""));
+        std::transform(word.begin(), word.end(), word.begin(),
+                       [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+        const auto is = [&](std::string_view wanted) {
+            return word.starts_with(wanted) && (word.size() == wanted.size() || !is_letter(word[wanted.size()]));
+        };
+        if (is("yes") || is("no")) {
+            answer.number = is("yes") ? 1.0 : -1.0;
+        } else {
+            answer.problem = "the answer was neither yes nor no";
+        }
+    }
+    return answer;
+}
+
+Answer read_rating(const ChatReply & reply) {
+    Answer answer;
+    double weight = 0;
+    double sum = 0;
+    for (const TokenTextLogprob & entry : reply.first_token) {
+        const std::string_view token = trimmed(entry.token);
+        if (token.size() == 1 && token[0] >= '0' + lowest_rating && token[0] <= '0' + highest_rating) {
+            weight += std::exp(entry.logprob);
+            sum += std::exp(entry.logprob) * (token[0] - '0');
+        }
+    }
+    if (weight > 0) {
+        answer.number = sum / weight;
+        return answer;
+    }
+    const std::string_view text = behind_thinking(reply.content).value_or("");
+    if (!text.empty() && text[0] >= '0' + lowest_rating && text[0] <= '0' + highest_rating &&
+        (text.size() == 1 || std::isdigit(static_cast<unsigned char>(text[1])) == 0)) {
+        answer.number = text[0] - '0';
+    } else {
+        answer.problem = "the answer was no number from 1 to 5";
+    }
+    return answer;
+}
+
+Asker::Asker(ChatService & service, std::uint64_t seed, std::stop_token stop)
+    : service_(service), seed_(seed), stop_(std::move(stop)) {}
+
+std::vector<Answer> Asker::explain(std::span<const std::string> prompts, int max_tokens) {
+    ChatRequest form;
+    form.max_tokens = max_tokens;
+    return ask(prompts, form, read_phrase);
+}
+
+std::vector<Answer> Asker::yes_no(std::span<const std::string> prompts) {
+    ChatRequest form;
+    form.max_tokens = 1;
+    form.top_logprobs = offered_logprobs;
+    return ask(prompts, form, read_yes_no);
+}
+
+std::vector<Answer> Asker::rate(std::span<const std::string> prompts) {
+    ChatRequest form;
+    form.max_tokens = 1;
+    form.top_logprobs = offered_logprobs;
+    return ask(prompts, form, read_rating);
+}
+
+std::vector<Answer> Asker::ask(std::span<const std::string> prompts, const ChatRequest & form, const Read & read) {
+    std::vector<Answer> answers(prompts.size());
+    std::vector<std::size_t> open(prompts.size());
+    for (std::size_t i = 0; i < open.size(); ++i) {
+        open[i] = i;
+    }
+    for (int attempt = 0; attempt < most_attempts && !open.empty() && down_.empty(); ++attempt) {
+        std::vector<ChatRequest> requests;
+        for (const std::size_t i : open) {
+            ChatRequest & request = requests.emplace_back(form);
+            request.messages.push_back({"user", prompts[i]});
+            if (attempt > 0) {
+                request.temperature = again_temperature;
+                request.seed = derive_seed(seed_, fmt::format("explain/again {}", attempt));
+            }
+        }
+        std::vector<std::uint8_t> unread(open.size(), 1);
+        try {
+            service_.ask_all(
+                requests,
+                [&](std::size_t index, ChatOutcome && outcome) {
+                    Answer & answer = answers[open[index]];
+                    if (outcome.status == ChatStatus::answered) {
+                        answer = read(outcome.reply);
+                        unread[index] = answer.problem.empty() ? 0 : 1;
+                    } else {
+                        answer = problem(outcome.problem);
+                        unread[index] = 0; // it would not be answered the next time either
+                    }
+                },
+                stop_);
+        } catch (const Error & error) {
+            if (error.kind() != ErrorKind::judge) {
+                throw;
+            }
+            down_ = error.what();
+        }
+        std::vector<std::size_t> again;
+        for (std::size_t k = 0; k < open.size(); ++k) {
+            if (unread[k] != 0) {
+                again.push_back(open[k]);
+            }
+        }
+        open = std::move(again);
+    }
+    for (const std::size_t i : open) {
+        if (!down_.empty() && answers[i].problem.empty()) {
+            answers[i].problem = down_;
+        }
+    }
+    return answers;
+}
+
+} // namespace valuelens

@@ -1,0 +1,60 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "clients/service.h"
+
+namespace valuelens {
+
+/// What became of one question.
+struct Answer {
+    std::optional<double> number; ///< yes_no(): log-odds of yes; rate(): 1 to 5
+    std::string text;             ///< explain(): the phrase
+    std::string problem;          ///< why there is none; empty: there is one
+};
+
+/// Puts questions to a chat service and reads its answers. An answer that cannot be read is asked for again, drawn with
+/// temperature, twice; then it has failed. So has a question that the service rejects. When the service fails for good,
+/// all questions that are open then, and all later ones, have failed with its reason.
+class Asker {
+public:
+    Asker(ChatService & service, std::uint64_t seed, std::stop_token stop);
+
+    /// A phrase that explains.
+    std::vector<Answer> explain(std::span<const std::string> prompts, int max_tokens);
+
+    /// Yes or no: log-odds by the probabilities of the first token where the service gives them; else the word that it
+    /// writes, as log-odds of 1 or -1.
+    std::vector<Answer> yes_no(std::span<const std::string> prompts);
+
+    /// A number from 1 to 5: its expected value by the probabilities of the first token; else the number that is
+    /// written.
+    std::vector<Answer> rate(std::span<const std::string> prompts);
+
+    /// Why the service failed for good; empty: it has not.
+    const std::string & down() const { return down_; }
+
+private:
+    using Read = std::function<Answer(const ChatReply & reply)>;
+    std::vector<Answer> ask(std::span<const std::string> prompts, const ChatRequest & form, const Read & read);
+
+    ChatService & service_;
+    std::uint64_t seed_;
+    std::stop_token stop_;
+    std::string down_;
+};
+
+/// The phrase of an explainer's answer: a think block, quotes, a label before it and what follows the first line or
+/// sentence are taken off. A problem for an answer that is empty, has no letter, says again what was asked for, or is
+/// longer than a phrase.
+Answer read_phrase(const ChatReply & reply);
+Answer read_yes_no(const ChatReply & reply);
+Answer read_rating(const ChatReply & reply);
+
+} // namespace valuelens
