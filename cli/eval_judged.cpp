@@ -43,6 +43,7 @@ JudgedRequest request_of(const JudgedCommandOptions & options, Context & context
     JudgedRequest request;
     request.steer = options.intervention.steer;
     request.scale_neurons = options.intervention.scale_neurons;
+    request.values = values_of(options);
     request.options = options.evaluation;
     request.options.seed = options.engine.seed.value_or(request.options.seed);
     request.output = options.output;

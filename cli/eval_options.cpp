@@ -6,9 +6,6 @@
 
 namespace valuelens {
 
-namespace {
-
-/// What {value} stands for; nothing where it is not used.
 std::vector<std::string> values_of(const EvalOptions & options) {
     if (!has_value_slot(options.intervention.steer) && !has_value_slot(options.intervention.scale_neurons)) {
         if (!options.values.empty()) {
@@ -31,8 +28,6 @@ std::vector<std::string> values_of(const EvalOptions & options) {
     }
     return all;
 }
-
-} // namespace
 
 CLI::Option * add_eval_options(CLI::App & command, EvalOptions & options, const char * input) {
     add_engine_options(command, options.engine)->required();

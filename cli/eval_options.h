@@ -29,6 +29,10 @@ void add_parse_option(CLI::App & command, EvalOptions & options);
 
 AnswerReading reading_of(const EvalOptions & options);
 
+/// What {value} in the intervention stands for; nothing where it is not used. Throws Error(usage) for --values without
+/// the slot, or with a value that the concept set does not have.
+std::vector<std::string> values_of(const EvalOptions & options);
+
 /// Evaluates, writes the result and describes it.
 Outcome run_eval(const EvaluationTask & task, const EvalOptions & options, Context & context);
 

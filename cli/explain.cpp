@@ -112,7 +112,7 @@ void add_choice_options(CLI::App & command, ExplainCommandOptions & options) {
         .add_option("--per-category", options.explain.per_category,
                     fmt::format("Neurons of each value and category, longest projection first; 0: all ({})",
                                 options.explain.per_category))
-        ->check(unnamed(CLI::NonNegativeNumber))
+        ->check(non_negative_number())
         ->type_name("N")
         ->group(group);
     command
@@ -146,7 +146,7 @@ void add_explainer_options(CLI::App & command, ExplainCommandOptions & options) 
         .add_option("--examples", options.explain.examples,
                     fmt::format("Top excerpts shown to the explainer, at most half; the rest is for the scores ({})",
                                 options.explain.examples))
-        ->check(unnamed(CLI::PositiveNumber))
+        ->check(positive_number())
         ->type_name("N")
         ->group(group);
     command
