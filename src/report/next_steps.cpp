@@ -90,13 +90,13 @@ private:
                     "that holds up best here.",
                     value),
                 fmt::format("valuelens tune {} --steer {},unit=resid --grid 0.05,0.1,0.2,0.4 --layers auto --vectors "
-                            "{}/vectors.safetensors --output {}/evaluation/tune-{}.json",
+                            "{}/vectors.safetensors --output {}/tune-{}.json",
                             model_argument(), axis, run_, run_, value));
         }
         if (model_.at("samples").empty()) {
             add("See answers with and without steering side by side.",
                 fmt::format("valuelens sample {} --input PROMPTS.jsonl --steer {},unit=resid,alpha=0.1 --output "
-                            "{}/samples/{}.jsonl",
+                            "{}/sample-{}.jsonl",
                             model_argument(), axis, run_, value));
         }
     }
@@ -108,8 +108,8 @@ private:
         }
         add("Measure on a questionnaire what steering changes.",
             fmt::format("valuelens eval pvq {} --steer {}/axes.safetensors:{}/shared,unit=resid,alpha=0.1 --output "
-                        "{}/evaluation/pvq.json",
-                        model_argument(), run_, value, run_));
+                        "{}/pvq-{}.json",
+                        model_argument(), run_, value, run_, value));
     }
 
     void more_data() {
