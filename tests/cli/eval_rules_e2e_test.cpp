@@ -102,7 +102,7 @@ TEST_F(EvalRulesCommand, Diversity) {
 }
 
 TEST_F(EvalRulesCommand, LeakageUnderOneVariantForEachValue) {
-    const ProgramResult result = eval("leakage", {"--limit", "12", "--bootstraps", "50", "--steer", directions(),
+    const ProgramResult result = eval("leakage", {"--limit", "4", "--bootstraps", "50", "--steer", directions(),
                                                   "--values", "power,security,benevolence"});
     ASSERT_EQ(result.exit_code, 0) << result.err;
     EXPECT_THAT(result.out, HasSubstr("circle_correlation"));
