@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <exception>
 #include <new>
+#include <set>
 #include <string>
 
 #include "base/fail.h"
@@ -66,11 +67,9 @@ bool goes_on(const CLI::App & app) {
     while (!command->get_subcommands().empty()) {
         command = command->get_subcommands().front();
     }
+    static const std::set<std::string> always = {"run", "fetch", "explain", "freeform", "dilemmas", "compliance"};
     const CLI::Option * run = command->get_option_no_throw("--run");
-    if (command->get_option_no_throw("--store-completions") != nullptr) {
-        return true; // judged evaluations keep their finished slices
-    }
-    return command->get_name() == "run" || command->get_name() == "fetch" || (run != nullptr && run->count() > 0);
+    return always.count(command->get_name()) != 0 || (run != nullptr && run->count() > 0);
 }
 
 void print_result(const Context & context, const Outcome & outcome) {

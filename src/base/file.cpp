@@ -43,8 +43,10 @@ void check(bool ok, const fs::path & target, const char * action) {
 /// What a rename may replace: the file behind a link, and never a device, a pipe or a folder.
 fs::path replaceable(fs::path target) {
     std::error_code ignored;
-    if (fs::is_symlink(target, ignored)) {
-        target = fs::weakly_canonical(target, ignored);
+    constexpr int most_links = 40; // as the system; a circle of links is said when the file is opened
+    for (int i = 0; i < most_links && fs::is_symlink(target, ignored); ++i) {
+        const fs::path link = fs::read_symlink(target, ignored);
+        target = link.is_absolute() ? link : target.parent_path() / link;
     }
     const fs::file_status status = fs::status(target, ignored);
     if (fs::is_directory(status)) {

@@ -241,7 +241,7 @@ TEST_F(ServerModel, WhatIsWrongIsRefusedAndTheServerStaysUp) {
         refused(403, "names another machine", elsewhere.Get("/v1/models"));
     }
     // Valid, and longer than the context can be: refused before it is tokenized.
-    refused(400, "bytes", server->chat(ask(std::string(3 << 20, 'x'), 2)));
+    refused(400, "bytes", server->chat(ask(std::string(190'000, 'x'), 2)));
     refused(400, "1000 prompts",
             server->post("/v1/completions", json{{"prompt", std::vector<std::string>(1000, "Hi")}}.dump()));
     EXPECT_FALSE(text_of(server->chat(ask("Hi", 2))).empty());
