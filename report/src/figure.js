@@ -4,6 +4,8 @@ import { el } from "./dom.js";
 import { saveCsv, savePng, saveSvg } from "./download.js";
 import { table } from "./table.js";
 
+const narrowest = 120; // below it, as while a page is laid out, margins leave no room for marks
+
 const resizing = new ResizeObserver((entries) => {
   for (const entry of entries) entry.target.redraw?.(entry.contentRect.width);
 });
@@ -29,7 +31,7 @@ export function figure({ id, title, caption, controls = [], legend = [], draw, d
   const drawing = () => plot.querySelector("svg");
   const update = () => {
     if (note) said.textContent = note();
-    if (width > 0) {
+    if (width >= narrowest) {
       const made = draw(width);
       plot.replaceChildren(made ?? el("p", { class: "note" }, "There is nothing to draw here."));
       if (made) {

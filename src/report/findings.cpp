@@ -122,10 +122,11 @@ Json sharing(const Json & model) {
     }
     return finding(
         "sharing", "geometry", question, share_verdict(above, n),
-        fmt::format("The cosine of the two vectors is {:.2f} on average: from {} ({}) to {} ({}); 1 would be "
-                    "the same direction, 0 unrelated ones. Layer {}.",
-                    sum / static_cast<double>(n), interval_text(least), name_of(model, least_value),
-                    interval_text(most), name_of(model, most_value), layer),
+        fmt::format(
+            "The cosine of the two vectors is {:.2f} on average: from {} ({}) to {} ({}); 1 would be "
+            "the same direction, 0 unrelated ones. Resampling adds noise, so these intervals lean low. Layer {}.",
+            sum / static_cast<double>(n), interval_text(least), name_of(model, least_value), interval_text(most),
+            name_of(model, most_value), layer),
         rule);
 }
 
@@ -229,27 +230,29 @@ Json neurons(const Json & model) {
 Json steering(const Json & model) {
     constexpr const char * question =
         "Does steering along the directions change what the model says, and at what cost?";
-    constexpr const char * rule =
-        "clear: of at least 80 % of the tuned interventions the gain at the chosen strength has an interval beyond 0; "
-        "partly: of some";
+    constexpr const char * rule = "clear: of at least 80 % of the chosen strengths the gain has an interval beyond 0 "
+                                  "(above it for strengths that "
+                                  "add, below it for those that take away); partly: of some";
     std::size_t n = 0, beyond = 0;
     std::string answer;
     for (const Json & tune : model.at("tunes")) {
         for (const Json & curve : tune.at("curves")) {
-            const Json above = curve.value("above", Json());
-            const double strength = number_at(above, "strength");
-            for (const Json & point : curve.at("points")) {
-                if (number_at(point, "strength") != strength) {
-                    continue;
-                }
-                const Estimate gain = estimate_of(point.value("gain_centred", Json()));
-                ++n;
-                beyond += gain.low > 0 ? 1 : 0;
-                if (n <= 3) {
-                    answer +=
-                        fmt::format("{} {} {}: gain {} points of likeness, accuracy drop {} points. ",
-                                    curve.at("intervention").get<std::string>(), tune.at("strength").get<std::string>(),
-                                    strength, interval_text(gain), interval_text(estimate_of(point.at("drop"))));
+            for (const char * side : {"above", "below"}) {
+                const double strength = number_at(curve.value(side, Json()), "strength");
+                const bool less = std::string(side) == "below"; // a negative alpha, or a beta under 1
+                for (const Json & point : curve.at("points")) {
+                    if (number_at(point, "strength") != strength) {
+                        continue;
+                    }
+                    const Estimate gain = estimate_of(point.value("gain_centred", Json()));
+                    ++n;
+                    beyond += (less ? gain.high < 0 : gain.low > 0) ? 1 : 0;
+                    if (n <= 3) {
+                        answer += fmt::format("{} {} {}: gain {} points of likeness, accuracy drop {} points. ",
+                                              curve.at("intervention").get<std::string>(),
+                                              tune.at("strength").get<std::string>(), strength, interval_text(gain),
+                                              interval_text(estimate_of(point.at("drop"))));
+                    }
                 }
             }
         }

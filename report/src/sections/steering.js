@@ -44,7 +44,7 @@ function dose(model, tune, index) {
       const panel = (measure, color, guard) => {
         const drawn = here().filter((row) => row.measure === measure && defined(row.value));
         return plot({
-          width: wide ? Math.min(width, 860) / 2 - 6 : width, height: 260, marginLeft: 44, marginTop: 30,
+          width: wide ? Math.min(width, 860) / 2 - 6 : width, height: 260, marginLeft: 64, marginTop: 30,
           x: { label: tune.strength, ticks: [...new Set(drawn.map((row) => row.strength))].slice(0, 8), tickFormat: (x) => String(x) },
           y: { label: measure, grid: true, nice: true },
           marks: [
