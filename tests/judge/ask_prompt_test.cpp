@@ -18,6 +18,15 @@ TEST(AskPrompt, AModelThatNoShippedPromptNamesGetsTheDefault) {
     EXPECT_TRUE(prompt.quality.empty()) << "measured with no particular model";
 }
 
+TEST(AskPrompt, AModelWithAWordingOfItsOwnGetsItAndHowItWasMeasured) {
+    const AskPrompt small = shipped_ask_prompt("Qwen2.5 Coder 0.5B Instruct GGUF");
+    EXPECT_EQ(small.name, "name and definition");
+    EXPECT_THAT(small.quality, testing::HasSubstr("\"mean_auroc\":0.568"));
+    const AskPrompt large = shipped_ask_prompt("Qwen2.5 Coder 1.5B Instruct GGUF");
+    EXPECT_NE(large.user, small.user);
+    EXPECT_THAT(large.quality, testing::HasSubstr("mean_auroc_interval"));
+}
+
 TEST(AskPrompt, IsReadFromAFile) {
     const TempFolder folder;
     write_file(folder / "mine.toml", "user = \"{text}\\nAbout {short}?\"\nyes = \"True\"\nno = \"False\"\n");
