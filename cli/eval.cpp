@@ -4,8 +4,8 @@
 #include "base/fail.h"
 #include "cli/eval_judged.h"
 #include "cli/eval_options.h"
+#include "cli/eval_rules.h"
 #include "cli/run_folder.h"
-#include "pipeline/evaluate_tools.h"
 
 namespace valuelens {
 
@@ -74,13 +74,8 @@ void setup_pvq(CLI::App & parent, Context & context) {
         "Statements of your own (JSONL of id, value, text), or a PVQ together with --key (the 40 shipped)");
     add_concepts_option(*command, *options);
     add_parse_option(*command, *options);
-    command
-        ->add_option("--key", options->key, "Which statements of --input belong to which value: pvq40, pvq-rr or TOML")
-        ->type_name("NAME|FILE");
-    command
-        ->add_option("--language", options->language,
-                     fmt::format("Of the statements and questions: en, es, fr, ko, zh ({})", options->language))
-        ->type_name("CODE");
+    add_key_option(*command, options->key);
+    add_language_option(*command, options->language);
 }
 
 void setup_portrait(CLI::App & parent, Context & context) {

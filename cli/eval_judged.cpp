@@ -41,18 +41,12 @@ struct ComplianceCommandOptions : JudgedCommandOptions {
 
 JudgedRequest request_of(const JudgedCommandOptions & options, Context & context) {
     JudgedRequest request;
-    request.steer = options.intervention.steer;
-    request.scale_neurons = options.intervention.scale_neurons;
-    request.values = values_of(options);
-    request.options = options.evaluation;
-    request.options.seed = options.engine.seed.value_or(request.options.seed);
-    request.output = options.output;
     request.files = judged_files(options.output, options.completions, context.console);
     request.judge = options.judge;
     request.judge.answers = options.answers == "logprobs" ? RaterAnswers::logprobs
                             : options.answers == "json"   ? RaterAnswers::json
                                                           : RaterAnswers::automatic;
-    apply_and_resolve(options.engine, request.model, request.scheduler, context);
+    fill_request(request, options, context);
     return request;
 }
 
@@ -161,15 +155,8 @@ void setup_freeform(CLI::App & parent, Context & context) {
     add_text_options(*command, *options, options->freeform.max_tokens);
     command->add_flag("--every-value", options->freeform.every_value,
                       "Judge each answer for every value, not only for that of its portrait");
-    command
-        ->add_option("--key", options->freeform.key,
-                     "Which statements of --input belong to which value: pvq40, pvq-rr or TOML")
-        ->type_name("NAME|FILE");
-    command
-        ->add_option(
-            "--language", options->freeform.language,
-            fmt::format("Of the statements and questions: en, es, fr, ko, zh ({})", options->freeform.language))
-        ->type_name("CODE");
+    add_key_option(*command, options->freeform.key);
+    add_language_option(*command, options->freeform.language);
 }
 
 void setup_dilemmas(CLI::App & parent, Context & context) {

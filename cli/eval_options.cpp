@@ -2,7 +2,6 @@
 
 #include "base/fail.h"
 #include "cli/evaluation_output.h"
-#include "pipeline/evaluate_tools.h"
 
 namespace valuelens {
 
@@ -67,12 +66,23 @@ void add_parse_option(CLI::App & command, EvalOptions & options) {
         ->type_name("HOW");
 }
 
+void add_key_option(CLI::App & command, std::string & key) {
+    command.add_option("--key", key, "Which statements of --input belong to which value: pvq40, pvq-rr or TOML")
+        ->type_name("NAME|FILE");
+}
+
+void add_language_option(CLI::App & command, std::string & language) {
+    command
+        .add_option("--language", language,
+                    fmt::format("Of the statements and questions: en, es, fr, ko, zh ({})", language))
+        ->type_name("CODE");
+}
+
 AnswerReading reading_of(const EvalOptions & options) {
     return options.parse == "greedy" ? AnswerReading::greedy : AnswerReading::logprobs;
 }
 
-Outcome run_eval(const EvaluationTask & task, const EvalOptions & options, Context & context) {
-    EvaluateRequest request;
+void fill_request(EvaluateRequest & request, const EvalOptions & options, Context & context) {
     request.steer = options.intervention.steer;
     request.scale_neurons = options.intervention.scale_neurons;
     request.values = values_of(options);
@@ -80,6 +90,11 @@ Outcome run_eval(const EvaluationTask & task, const EvalOptions & options, Conte
     request.options.seed = options.engine.seed.value_or(request.options.seed);
     request.output = options.output;
     apply_and_resolve(options.engine, request.model, request.scheduler, context);
+}
+
+Outcome run_eval(const EvaluationTask & task, const EvalOptions & options, Context & context) {
+    EvaluateRequest request;
+    fill_request(request, options, context);
     return describe_evaluation(evaluate_to_file(task, request, context.console, context.stop), options.output);
 }
 

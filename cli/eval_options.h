@@ -6,6 +6,7 @@
 #include "cli/command.h"
 #include "cli/engine_options.h"
 #include "cli/intervention_options.h"
+#include "pipeline/evaluate_tools.h"
 #include "valuelens/evaluation.h"
 
 namespace valuelens {
@@ -26,6 +27,8 @@ struct EvalOptions {
 CLI::Option * add_eval_options(CLI::App & command, EvalOptions & options, const char * input);
 void add_concepts_option(CLI::App & command, EvalOptions & options);
 void add_parse_option(CLI::App & command, EvalOptions & options);
+void add_key_option(CLI::App & command, std::string & key);
+void add_language_option(CLI::App & command, std::string & language);
 
 AnswerReading reading_of(const EvalOptions & options);
 
@@ -33,10 +36,10 @@ AnswerReading reading_of(const EvalOptions & options);
 /// the slot, or with a value that the concept set does not have.
 std::vector<std::string> values_of(const EvalOptions & options);
 
+/// What all evaluations are asked for, with the model found or fetched. Throws as values_of and apply_and_resolve do.
+void fill_request(EvaluateRequest & request, const EvalOptions & options, Context & context);
+
 /// Evaluates, writes the result and describes it.
 Outcome run_eval(const EvaluationTask & task, const EvalOptions & options, Context & context);
-
-/// The subcommands whose answers are scored by rules (cli/eval_rules.cpp).
-void setup_rule_evaluations(CLI::App & eval, Context & context);
 
 } // namespace valuelens

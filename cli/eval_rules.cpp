@@ -1,8 +1,9 @@
+#include "cli/eval_rules.h"
+
 #include <memory>
 
 #include "base/fail.h"
 #include "cli/eval_options.h"
-#include "pipeline/evaluate_tools.h"
 #include "valuelens/rule_evaluations.h"
 
 namespace valuelens {
@@ -76,10 +77,7 @@ void setup_leakage(CLI::App & parent, Context & context) {
     add_eval_options(*command, *options, "Statements of your own (JSONL of id, value, text) (the 40 shipped)");
     add_concepts_option(*command, *options);
     add_parse_option(*command, *options);
-    command
-        ->add_option("--language", options->language,
-                     fmt::format("Of the statements and questions: en, es, fr, ko, zh ({})", options->language))
-        ->type_name("CODE");
+    add_language_option(*command, options->language);
 }
 
 void setup_cross_lingual(CLI::App & parent, Context & context) {

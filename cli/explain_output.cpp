@@ -5,18 +5,11 @@
 #include <cmath>
 
 #include "base/utf8.h"
+#include "explain/output.h"
 
 namespace valuelens {
 
 namespace {
-
-nlohmann::ordered_json number(double value) {
-    return std::isfinite(value) ? nlohmann::ordered_json(value) : nlohmann::ordered_json(nullptr);
-}
-
-nlohmann::ordered_json estimate_json(const Estimate & estimate) {
-    return {{"value", number(estimate.value)}, {"low", number(estimate.low)}, {"high", number(estimate.high)}};
-}
 
 std::string cell(const Estimate & estimate) {
     if (std::isnan(estimate.value)) {
@@ -25,26 +18,6 @@ std::string cell(const Estimate & estimate) {
     return std::isnan(estimate.low)
                ? fmt::format("{:.2f}", estimate.value)
                : fmt::format("{:.2f} [{:.2f}, {:.2f}]", estimate.value, estimate.low, estimate.high);
-}
-
-nlohmann::ordered_json category_json(const CategorySummary & category) {
-    nlohmann::ordered_json json = {{"category", category.category},
-                                   {"poles", category.n_poles},
-                                   {"explained", category.n_explained},
-                                   {"abstractness", estimate_json(category.abstractness)},
-                                   {"value_relevance", estimate_json(category.value_relevance)}};
-    json["scores"] = nlohmann::ordered_json::object();
-    for (const auto & [kind, estimate] : category.scores) {
-        json["scores"][kind] = estimate_json(estimate);
-        const auto baseline = category.baselines.find(kind);
-        json["scores"][kind]["baseline"] =
-            baseline == category.baselines.end() ? nlohmann::ordered_json(nullptr) : estimate_json(baseline->second);
-    }
-    json["tokens"] = nlohmann::ordered_json::array();
-    for (const auto & [token, z] : category.tokens) {
-        json["tokens"].push_back({{"token", to_valid_utf8(token)}, {"z", z}});
-    }
-    return json;
 }
 
 std::string table(const ExplainSummary & summary) {

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Checks that includes follow the layers and that files stay small (docs/architecture.md).
+"""Checks that includes follow the layers, that files stay small and that no two headers define types of one name
+(docs/architecture.md).
 
 The table of layers is src/CMakeLists.txt itself: valuelens_layer(<folder> USES <folder>...). A wrong include is
 one line `file:line: sentence`; any makes the exit status 1. Files of more than 400 lines get a warning.
@@ -24,6 +25,8 @@ BASE_ALLOWED = re.compile(r"^(fmt|openssl)/")
 POSIX = re.compile(r"^(sys/\w+|arpa/inet|fcntl|unistd|spawn|poll|signal|fnmatch|pthread|dirent)\.h$")
 STANDARD = re.compile(r"^[a-z_0-9]+$")
 FOREIGN_IN_PUBLIC = re.compile(r"\b(nlohmann|Eigen|toml)\b")
+# A type at namespace level: X::Impl and what a type or function holds are not.
+TYPE = re.compile(r"^(?:struct|class|enum class)\s+(\w+)(?:\s+final)?\s*(?::(?!:)[^;]*)?\{")
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 
 
@@ -116,6 +119,21 @@ def check_file(root, path, layers):
     return problems, warnings
 
 
+def check_type_names(root):
+    """Types of one name in two headers: all is one namespace, so the linker keeps one's functions for both."""
+    problems, first = [], {}
+    for top in ("include", "src", "cli"):
+        for path in sorted((root / top).rglob("*.h")):
+            for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+                found = TYPE.match(line)
+                if found:
+                    where = f"{path.relative_to(root)}:{number}"
+                    other = first.setdefault(found.group(1), where)
+                    if other != where:
+                        problems.append(f"{where}: {found.group(1)} is also the type at {other}; give one of them another name")
+    return problems
+
+
 def check_tree(root):
     cmake_file = root / "src" / "CMakeLists.txt"
     layers = read_layers(cmake_file)
@@ -130,6 +148,7 @@ def check_tree(root):
             problems += found
             warnings += noted
             count += 1
+    problems += check_type_names(root)
     return problems, warnings, count
 
 
@@ -155,6 +174,9 @@ SELF_TEST_FILES = [
     ("src/generate/common.cpp", "#include \"common.h\"\n", "src/generate/common.cpp:1: \"common.h\" is a header of llama.cpp's common"),
     ("src/judge/stage.cpp", "#include \"generate/y.h\"\n", "src/judge/stage.cpp:1: stage judge includes \"generate/y.h\" of stage"),
     ("src/judge/bare.cpp", "#include \"prompt.h\"\n", "src/judge/bare.cpp:1: \"prompt.h\": write our own headers"),
+    ("src/generate/answer.h", "struct Answer {};\nstruct Part::Impl {};\nclass Other;\n", None),
+    ("src/judge/answer.h", "class Other {};\nclass Answer final : public Other {};\nstruct Part::Impl {};\n",
+     "src/judge/answer.h:2: Answer is also the type at src/generate/answer.h:1"),
     ("src/judge/long.cpp", "int x;\n" * 451, "src/judge/long.cpp:451: 451 lines, at most 450"),
     ("src/stray/stray.cpp", "int y;\n", "src/stray: has no valuelens_layer()"),
     ("include/valuelens/good.h", "#include <string>\n#include \"valuelens/error.h\"\n// not nlohmann, not Eigen\n", None),

@@ -12,7 +12,7 @@
 namespace valuelens {
 
 /// Answers of a server to a unit of work that is not finished: whatever ends the process or the server in between, they
-/// are not asked, or paid, for again. JSON lines (docs/files.md, server-answers): the unit, then an answer a line,
+/// are not asked, or paid, for again. JSON lines (docs/files.md, judge-answers.jsonl): the unit, then an answer a line,
 /// appended as they come. What the file holds of another unit is forgotten, since units are finished one after the
 /// other.
 ///

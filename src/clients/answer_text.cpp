@@ -1,35 +1,25 @@
 #include "clients/answer_text.h"
 
-#include <cctype>
+#include "base/text.h"
 
 namespace valuelens {
-namespace {
 
-std::string_view trimmed(std::string_view text) {
-    const auto blank = [](unsigned char c) {
-        return std::isspace(c) != 0;
-    };
-    while (!text.empty() && blank(static_cast<unsigned char>(text.front()))) {
-        text.remove_prefix(1);
+std::optional<std::string_view> behind_think_block(std::string_view text) {
+    constexpr std::string_view think_end = "</think>";
+    text = trimmed(text);
+    if (!text.starts_with("<think>")) {
+        return text;
     }
-    while (!text.empty() && blank(static_cast<unsigned char>(text.back()))) {
-        text.remove_suffix(1);
-    }
-    return text;
+    const std::size_t end = text.find(think_end);
+    return end == std::string_view::npos ? std::nullopt : std::optional(trimmed(text.substr(end + think_end.size())));
 }
 
-} // namespace
-
-std::optional<std::string_view> answer_text(const std::string & content) {
-    std::string_view text = trimmed(content);
-    constexpr std::string_view think_end = "</think>";
-    if (text.starts_with("<think>")) {
-        const std::size_t end = text.find(think_end);
-        if (end == std::string_view::npos) {
-            return std::nullopt;
-        }
-        text = trimmed(text.substr(end + think_end.size()));
+std::optional<std::string_view> answer_text(std::string_view content) {
+    const std::optional<std::string_view> answer = behind_think_block(content);
+    if (!answer) {
+        return std::nullopt;
     }
+    std::string_view text = *answer;
     constexpr std::string_view fence = "```";
     if (text.starts_with(fence) && text.ends_with(fence) && text.size() > 2 * fence.size()) {
         text = text.substr(fence.size(), text.size() - 2 * fence.size());

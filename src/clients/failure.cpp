@@ -1,21 +1,13 @@
 #include "clients/failure.h"
 
-#include <algorithm>
-#include <cctype>
-
 #include "base/fail.h"
+#include "base/text.h"
 #include "clients/api_key.h"
 #include "clients/chat.h"
 
 namespace valuelens {
 
 namespace {
-
-std::string lower(std::string text) {
-    std::transform(text.begin(), text.end(), text.begin(),
-                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-    return text;
-}
 
 bool has(const std::string & text, const char * words) {
     return text.find(words) != std::string::npos;
@@ -36,7 +28,7 @@ std::string describe_failure(const AskedServer & server, const std::string & pat
     }
     const std::string message = without_key(server_message(reply.body), server.key);
     const std::string said = fmt::format("HTTP {}{}", reply.status, message.empty() ? "" : ": \"" + message + "\"");
-    const std::string lowered = lower(message);
+    const std::string lowered = lower_ascii(message);
     if (reply.status == 401 || reply.status == 403) {
         fail(ErrorKind::judge, "the server at {} refuses access ({}); {}", server.origin, said,
              server.key.empty() ? "put the key into the environment variable " + server.key_variable
@@ -60,8 +52,8 @@ std::string describe_failure(const AskedServer & server, const std::string & pat
 }
 
 bool may_be_model(const std::string & asked, const std::string & answered) {
-    const std::string a = lower(asked);
-    const std::string b = lower(answered);
+    const std::string a = lower_ascii(asked);
+    const std::string b = lower_ascii(answered);
     return has(a, b.c_str()) || has(b, a.c_str());
 }
 

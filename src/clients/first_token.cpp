@@ -1,34 +1,15 @@
 #include "clients/first_token.h"
 
 #include <algorithm>
-#include <cctype>
 #include <cmath>
 #include <limits>
 #include <string_view>
 
+#include "base/text.h"
+
 namespace valuelens {
 
 namespace {
-
-std::string lower(std::string_view text) {
-    std::string result(text);
-    std::transform(result.begin(), result.end(), result.begin(),
-                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-    return result;
-}
-
-std::string_view trimmed(std::string_view text) {
-    const auto blank = [](unsigned char c) {
-        return std::isspace(c) != 0;
-    };
-    while (!text.empty() && blank(static_cast<unsigned char>(text.front()))) {
-        text.remove_prefix(1);
-    }
-    while (!text.empty() && blank(static_cast<unsigned char>(text.back()))) {
-        text.remove_suffix(1);
-    }
-    return text;
-}
 
 double log_add(double a, double b) {
     const double high = std::max(a, b);
@@ -43,11 +24,11 @@ std::optional<double> first_token_odds(const std::vector<TokenTextLogprob> & tok
     double log_yes = nothing;
     double log_no = nothing;
     double least = 0;
-    const std::string yes_word = lower(yes);
-    const std::string no_word = lower(no);
+    const std::string yes_word = lower_ascii(yes);
+    const std::string no_word = lower_ascii(no);
     for (const TokenTextLogprob & entry : tokens) {
         least = std::min(least, entry.logprob);
-        const std::string token = lower(trimmed(entry.token));
+        const std::string token = lower_ascii(trimmed(entry.token));
         const bool is_yes = !token.empty() && yes_word.starts_with(token);
         const bool is_no = !token.empty() && no_word.starts_with(token);
         if (is_yes != is_no) { // a beginning of both tells nothing

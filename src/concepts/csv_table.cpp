@@ -3,15 +3,15 @@
 #include <algorithm>
 
 #include "base/fail.h"
+#include "base/text.h"
 #include "concepts/csv.h"
 #include "concepts/dictionary.h"
-#include "concepts/text_lines.h"
 
 namespace valuelens {
 
 std::optional<std::size_t> CsvHeader::find(std::initializer_list<std::string_view> wanted) const {
     const auto found = std::find_if(names.begin(), names.end(), [&](const std::string & name) {
-        return std::find(wanted.begin(), wanted.end(), lower_case(std::string(trimmed(name)))) != wanted.end();
+        return std::find(wanted.begin(), wanted.end(), lower_latin1(std::string(trimmed(name)))) != wanted.end();
     });
     if (found == names.end()) {
         return std::nullopt;

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/file.h"
+#include "base/text.h"
 #include "concepts/json_lines.h"
 #include "concepts/text_lines.h"
 
@@ -26,7 +27,7 @@ std::vector<std::string> parse_words(const json & list, const std::string & wher
         if (word.empty() || word == "*") {
             ++blank;
         } else {
-            words.push_back(lower_case(std::string(word)));
+            words.push_back(lower_latin1(std::string(word)));
         }
     }
     std::sort(words.begin(), words.end());
@@ -36,7 +37,7 @@ std::vector<std::string> parse_words(const json & list, const std::string & wher
 
 } // namespace
 
-std::string lower_case(std::string text) {
+std::string lower_latin1(std::string text) {
     for (std::size_t i = 0; i < text.size(); ++i) {
         const auto byte = static_cast<unsigned char>(text[i]);
         const unsigned char before = i == 0 ? 0 : static_cast<unsigned char>(text[i - 1]);
@@ -49,7 +50,7 @@ std::string lower_case(std::string text) {
 }
 
 std::string folded_name(const std::string & name) {
-    std::string text = lower_case(name);
+    std::string text = lower_latin1(name);
     std::erase_if(text, [](char c) {
         const auto byte = static_cast<unsigned char>(c);
         return byte < 0x80 && !(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9');

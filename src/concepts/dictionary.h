@@ -17,7 +17,7 @@ struct ValueDictionary {
 };
 
 /// A UTF-8 text with ASCII and Latin-1 letters in lower case.
-std::string lower_case(std::string text);
+std::string lower_latin1(std::string text);
 
 /// ASCII letters and digits in lower case, and all that is not ASCII: what names of values are compared by
 /// ("Self-Direction", "self_direction").

@@ -5,10 +5,10 @@
 #include <unordered_set>
 
 #include "base/file.h"
+#include "base/text.h"
 #include "concepts/csv_table.h"
 #include "concepts/json_lines.h"
 #include "concepts/shipped.h"
-#include "concepts/text_lines.h"
 #include "concepts/unique_ids.h"
 
 namespace valuelens {

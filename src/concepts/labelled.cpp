@@ -1,8 +1,8 @@
 #include <nlohmann/json.hpp>
 
 #include "base/file.h"
+#include "base/text.h"
 #include "concepts/json_lines.h"
-#include "concepts/text_lines.h"
 #include "concepts/touche.h"
 #include "concepts/unique_ids.h"
 #include "valuelens/records.h"

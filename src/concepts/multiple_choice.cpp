@@ -7,10 +7,10 @@
 #include <unordered_set>
 
 #include "base/file.h"
+#include "base/text.h"
 #include "concepts/csv.h"
 #include "concepts/json_lines.h"
 #include "concepts/shipped.h"
-#include "concepts/text_lines.h"
 #include "concepts/unique_ids.h"
 
 namespace valuelens {
@@ -146,10 +146,7 @@ MmluName split_mmlu_name(std::string stem) {
 }
 
 bool is_header(const CsvRow & row) {
-    std::string last(trimmed(row.cells.back()));
-    std::transform(last.begin(), last.end(), last.begin(),
-                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-    return last == "answer";
+    return lower_ascii(trimmed(row.cells.back())) == "answer";
 }
 
 MultipleChoiceQuestion parse_row(const CsvRow & row, const std::string & where) {

@@ -4,9 +4,9 @@
 #include <nlohmann/json.hpp>
 
 #include "base/file.h"
+#include "base/text.h"
 #include "concepts/json_lines.h"
 #include "concepts/shipped.h"
-#include "concepts/text_lines.h"
 #include "concepts/text_slots.h"
 #include "concepts/toml_table.h"
 #include "concepts/unique_ids.h"
@@ -21,7 +21,7 @@ constexpr std::string_view portrait_schema = R"({"id", "value", "text": {"<langu
 /// Each slot once, and no other.
 void check_slots(const TomlTable & table, const std::string & text, const std::vector<std::string_view> & wanted) {
     std::vector<std::string_view> missing = wanted;
-    for (const Slot & slot : find_slots(text)) {
+    for (const TextSlot & slot : find_slots(text)) {
         const auto found = std::find(missing.begin(), missing.end(), slot.name);
         if (found == missing.end()) {
             table.bad(table.line_of("text"), "slot {{{}}} is unknown or used twice in \"text\"; the slots are {{{}}}",

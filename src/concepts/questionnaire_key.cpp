@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/file.h"
+#include "base/text.h"
 #include "base/utf8.h"
 #include "concepts/csv_table.h"
 #include "concepts/json_lines.h"

@@ -39,7 +39,7 @@ void check_slots(const TomlTable & table, const std::string & text, const Questi
         known.insert(known.end(), std::begin(value_slots), std::end(value_slots));
     }
     std::vector<std::string_view> found;
-    for (const Slot & slot : find_slots(text)) {
+    for (const TextSlot & slot : find_slots(text)) {
         if (std::find(known.begin(), known.end(), slot.name) == known.end()) {
             table.bad(table.line_of("user"), "slot {{{}}} is unknown; the slots are {{{}}}", slot.name,
                       fmt::join(known, "}, {"));

@@ -1,8 +1,8 @@
 #include "valuelens/records.h"
 
 #include "base/file.h"
+#include "base/text.h"
 #include "concepts/json_lines.h"
-#include "concepts/text_lines.h"
 #include "concepts/unique_ids.h"
 
 namespace valuelens {

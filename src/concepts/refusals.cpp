@@ -4,6 +4,7 @@
 
 #include "base/fail.h"
 #include "base/file.h"
+#include "base/text.h"
 #include "concepts/dictionary.h"
 #include "concepts/shipped.h"
 #include "concepts/text_lines.h"
@@ -15,7 +16,7 @@ namespace {
 std::string plain(std::string_view text) {
     constexpr std::string_view curly = "\u2019";
     std::string result;
-    const std::string lower = lower_case(std::string(text));
+    const std::string lower = lower_latin1(std::string(text));
     for (std::size_t i = 0; i < lower.size(); ++i) {
         if (lower.compare(i, curly.size(), curly) == 0) {
             result += '\'';

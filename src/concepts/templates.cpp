@@ -20,7 +20,7 @@ std::vector<PromptTemplate> parse_templates(std::string_view text, const std::st
         ids.add(parsed.id, record.where);
         texts.add(parsed.text, record.where, "text");
         bool has_value = false;
-        for (const Slot & slot : find_slots(parsed.text)) {
+        for (const TextSlot & slot : find_slots(parsed.text)) {
             if (slot.name != "value" && slot.name != "definition") {
                 record.bad("unknown slot {{{}}} in \"text\"; a template has {{value}} and {{definition}}", slot.name);
             }

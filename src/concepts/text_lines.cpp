@@ -2,12 +2,6 @@
 
 namespace valuelens {
 
-namespace {
-
-constexpr std::string_view white_space = " \t\r\n\v\f";
-
-} // namespace
-
 std::string_view take_line(std::string_view & rest) {
     const std::size_t end = rest.find('\n');
     std::string_view line = rest.substr(0, end);
@@ -20,18 +14,6 @@ std::string_view take_line(std::string_view & rest) {
 
 std::string_view without_byte_order_mark(std::string_view text) {
     return text.starts_with("\xEF\xBB\xBF") ? text.substr(3) : text;
-}
-
-bool is_blank(std::string_view text) {
-    return text.find_first_not_of(white_space) == std::string_view::npos;
-}
-
-std::string_view trimmed(std::string_view text) {
-    const std::size_t first = text.find_first_not_of(white_space);
-    if (first == std::string_view::npos) {
-        return {};
-    }
-    return text.substr(first, text.find_last_not_of(white_space) - first + 1);
 }
 
 } // namespace valuelens

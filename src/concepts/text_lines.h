@@ -21,10 +21,4 @@ void for_each_text_line(std::string_view text, Line && line) {
     }
 }
 
-/// Whether there is nothing but ASCII white space.
-bool is_blank(std::string_view text);
-
-/// The text without leading and trailing ASCII white space.
-std::string_view trimmed(std::string_view text);
-
 } // namespace valuelens

@@ -12,8 +12,8 @@ bool is_word_character(char c) {
 
 } // namespace
 
-std::vector<Slot> find_slots(std::string_view text) {
-    std::vector<Slot> slots;
+std::vector<TextSlot> find_slots(std::string_view text) {
+    std::vector<TextSlot> slots;
     for (std::size_t open = text.find('{'); open != std::string_view::npos; open = text.find('{', open + 1)) {
         const std::size_t close = text.find_first_of("{}", open + 1);
         if (close == std::string_view::npos || text[close] != '}') {
@@ -31,7 +31,7 @@ std::string fill_slots(std::string_view text,
                        std::initializer_list<std::pair<std::string_view, std::string_view>> fillings) {
     std::string filled;
     std::size_t copied = 0;
-    for (const Slot & slot : find_slots(text)) {
+    for (const TextSlot & slot : find_slots(text)) {
         const auto filling =
             std::find_if(fillings.begin(), fillings.end(), [&](const auto & pair) { return pair.first == slot.name; });
         if (filling == fillings.end()) {

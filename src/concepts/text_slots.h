@@ -10,14 +10,14 @@
 namespace valuelens {
 
 /// A word in braces. Braces around anything else are plain text.
-struct Slot {
+struct TextSlot {
     std::size_t begin;
     std::size_t end; ///< past the closing brace
     std::string_view name;
 };
 
 /// The slots of a text, in order.
-std::vector<Slot> find_slots(std::string_view text);
+std::vector<TextSlot> find_slots(std::string_view text);
 
 /// The text with each named slot replaced by its filling; other slots, and braces inside a filling, stay as they are.
 std::string fill_slots(std::string_view text,

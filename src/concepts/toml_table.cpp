@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdint>
 
+#include "base/text.h"
 #include "concepts/text_lines.h"
 
 namespace valuelens {

@@ -6,8 +6,8 @@
 
 #include "base/fail.h"
 #include "base/file.h"
+#include "base/text.h"
 #include "base/utf8.h"
-#include "concepts/text_lines.h"
 #include "concepts/unique_ids.h"
 
 namespace valuelens {

@@ -8,10 +8,10 @@
 #include <unordered_set>
 
 #include "base/file.h"
+#include "base/text.h"
 #include "concepts/dictionary.h"
 #include "concepts/json_lines.h"
 #include "concepts/query_formats.h"
-#include "concepts/text_lines.h"
 #include "concepts/unique_ids.h"
 
 namespace valuelens {

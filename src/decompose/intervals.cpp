@@ -120,8 +120,8 @@ void add_compliance_intervals(ComplianceLayer & layer, const LayerProducts & pro
                 gram(s, t) = gram(t, s) = products.deltas[place++][b];
             }
         }
-        std::vector<Eigen::Index>
-            defined; // as for the estimate, which leaves out a value without vectors at this layer
+        // As for the estimate, which leaves out a value without vectors at this layer.
+        std::vector<Eigen::Index> defined;
         for (Eigen::Index i = 0; i < n; ++i) {
             if (std::isfinite(gram(i, i))) {
                 defined.push_back(i);

@@ -16,18 +16,12 @@
 #include "base/file.h"
 #include "engine/backend.h"
 #include "engine/gguf_file.h"
+#include "engine/gguf_ptr.h"
 #include "engine/mapped_file.h"
 #include "valuelens/model.h"
 
 namespace valuelens {
 namespace {
-
-struct Deleter {
-    void operator()(gguf_context * context) const { gguf_free(context); }
-    void operator()(ggml_context * context) const { ggml_free(context); }
-};
-using GgufPtr = std::unique_ptr<gguf_context, Deleter>;
-using GgmlPtr = std::unique_ptr<ggml_context, Deleter>;
 
 /// How a tensor meets the residual stream.
 enum class Role {

@@ -16,19 +16,13 @@
 #include "base/fail.h"
 #include "base/file.h"
 #include "engine/backend.h"
+#include "engine/gguf_ptr.h"
 
 namespace valuelens {
 
 namespace {
 
 namespace fs = std::filesystem;
-
-struct Deleter {
-    void operator()(gguf_context * context) const { gguf_free(context); }
-    void operator()(ggml_context * context) const { ggml_free(context); }
-};
-using GgufPtr = std::unique_ptr<gguf_context, Deleter>;
-using GgmlPtr = std::unique_ptr<ggml_context, Deleter>;
 
 constexpr std::string_view direction_prefix = "direction.";
 

@@ -16,6 +16,7 @@
 #include "base/fail.h"
 #include "base/hash.h"
 #include "engine/backend.h"
+#include "engine/gguf_ptr.h"
 #include "valuelens/model.h"
 
 namespace valuelens {
@@ -23,11 +24,6 @@ namespace valuelens {
 namespace fs = std::filesystem;
 
 namespace {
-
-struct GgufDeleter {
-    void operator()(gguf_context * context) const { gguf_free(context); }
-};
-using GgufPtr = std::unique_ptr<gguf_context, GgufDeleter>;
 
 struct FileDeleter {
     void operator()(std::FILE * file) const { std::fclose(file); }

@@ -6,19 +6,9 @@
 #include "base/fail.h"
 #include "engine/backend.h"
 #include "engine/gguf_file.h"
+#include "engine/gguf_ptr.h"
 
 namespace valuelens {
-
-namespace {
-
-struct GgufDeleter {
-    void operator()(gguf_context * context) const { gguf_free(context); }
-    void operator()(ggml_context * context) const { ggml_free(context); }
-};
-using GgufPtr = std::unique_ptr<gguf_context, GgufDeleter>;
-using GgmlPtr = std::unique_ptr<ggml_context, GgufDeleter>;
-
-} // namespace
 
 GgufTensors::GgufTensors(const std::string & path, const std::function<void(const gguf_context *)> & on_header)
     : path_(path) {

@@ -147,32 +147,31 @@ void GraphNames::require(const Request & request, const std::string & model_path
         }
     }
     if (request.intervention != nullptr) {
-        require_neurons(*request.intervention, model_path);
+        for (const NeuronScale & scale : request.intervention->neurons) {
+            if (scale.layer >= 0 && scale.layer < n_layer_) { // else said when the intervention is prepared
+                require_neuron({scale.layer, scale.expert, scale.neuron}, "scaled", model_path);
+            }
+        }
     }
 }
 
-void GraphNames::require_neurons(const Intervention & intervention, const std::string & model_path) const {
-    for (const NeuronScale & scale : intervention.neurons) {
-        if (scale.layer < 0 || scale.layer >= n_layer_) {
-            continue; // said when the intervention is prepared
-        }
-        const MlpKind kind = mlp_kind(scale.expert);
-        const MlpNode & node = mlp(scale.layer, kind);
-        if (node.name.empty()) {
-            static constexpr std::array<const char *, 3> tensors{"ffn_down", "ffn_down_shexp", "ffn_down_exps"};
-            fail(ErrorKind::model,
-                 "{}: block {} has no {} down projection (blk.{}.{}.weight) whose input can be read, so its neurons "
-                 "cannot be scaled",
-                 model_path, scale.layer, kind == MlpKind::dense ? "MLP" : "expert's", scale.layer,
-                 tensors[static_cast<std::size_t>(kind)]);
-        }
-        if (scale.neuron >= node.n_neuron || (kind == MlpKind::experts && scale.expert >= node.n_expert)) {
-            fail(ErrorKind::usage,
-                 "neuron scaling: block {} has no neuron {}{}; it has the neurons 0-{}{}, counted from 0", scale.layer,
-                 scale.neuron, kind == MlpKind::experts ? fmt::format(" of expert {}", scale.expert) : std::string(),
-                 node.n_neuron - 1,
-                 kind == MlpKind::experts ? fmt::format(" of the experts 0-{}", node.n_expert - 1) : std::string());
-        }
+void GraphNames::require_neuron(const NeuronId & id, std::string_view use, const std::string & model_path) const {
+    const MlpKind kind = mlp_kind(id.expert);
+    const MlpNode & node = mlp(id.layer, kind);
+    if (node.name.empty()) {
+        static constexpr std::array<const char *, 3> tensors{"ffn_down", "ffn_down_shexp", "ffn_down_exps"};
+        fail(ErrorKind::model,
+             "{}: block {} has no {} down projection (blk.{}.{}.weight) whose input can be read, so its neurons cannot "
+             "be {}",
+             model_path, id.layer, kind == MlpKind::dense ? "MLP" : "expert's", id.layer,
+             tensors[static_cast<std::size_t>(kind)], use);
+    }
+    if (id.neuron < 0 || id.neuron >= node.n_neuron || (kind == MlpKind::experts && id.expert >= node.n_expert)) {
+        fail(ErrorKind::usage,
+             "layer {} has no neuron {}{} that could be {}; it has the neurons 0-{}{}, counted from 0", id.layer,
+             id.neuron, kind == MlpKind::experts ? fmt::format(" of expert {}", id.expert) : std::string(), use,
+             node.n_neuron - 1,
+             kind == MlpKind::experts ? fmt::format(" of the experts 0-{}", node.n_expert - 1) : std::string());
     }
 }
 

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "engine/steering.h"
+#include "valuelens/neurons.h"
 #include "valuelens/request.h"
 
 namespace valuelens {
@@ -56,6 +57,9 @@ public:
     /// that a block does not have.
     void require(const Request & request, const std::string & model_path) const;
 
+    /// The same for one neuron of an existing block; `use`: what it cannot be ("scaled").
+    void require_neuron(const NeuronId & id, std::string_view use, const std::string & model_path) const;
+
     /// What a node's name stands for; nothing for other nodes.
     std::optional<MlpPlace> find_mlp(std::string_view name) const;
 
@@ -68,7 +72,6 @@ public:
     bool is_mixture = false;            ///< some block has experts
 
 private:
-    void require_neurons(const Intervention & intervention, const std::string & model_path) const;
     MlpNode & mlp(MlpPlace place) {
         return mlp_[static_cast<std::size_t>(place.kind)][static_cast<std::size_t>(place.layer)];
     }

@@ -78,18 +78,7 @@ void require_neurons(const GraphNames & names, std::span<const NeuronId> neurons
             fail(ErrorKind::usage, "neuron {} of layer {}: the model has the layers 0-{}", id.neuron, id.layer,
                  model.n_layer - 1);
         }
-        const MlpKind kind = mlp_kind(id.expert);
-        const MlpNode & node = names.mlp(id.layer, kind);
-        if (node.name.empty()) {
-            fail(ErrorKind::model,
-                 "{}: block {} has no {} down projection whose input can be read, so its neurons cannot be harvested",
-                 model.path, id.layer, kind == MlpKind::dense ? "MLP" : "expert's");
-        }
-        if (id.neuron < 0 || id.neuron >= node.n_neuron || (kind == MlpKind::experts && id.expert >= node.n_expert)) {
-            fail(ErrorKind::usage, "layer {} has no neuron {}{}; it has the neurons 0-{}{}", id.layer, id.neuron,
-                 kind == MlpKind::experts ? fmt::format(" of expert {}", id.expert) : std::string(), node.n_neuron - 1,
-                 kind == MlpKind::experts ? fmt::format(" of the experts 0-{}", node.n_expert - 1) : std::string());
-        }
+        names.require_neuron(id, "harvested", model.path);
     }
 }
 

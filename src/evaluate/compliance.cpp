@@ -6,10 +6,10 @@
 
 #include "base/fail.h"
 #include "base/hash.h"
+#include "base/text.h"
 #include "concepts/rater_prompts.h"
 #include "concepts/refusals.h"
 #include "concepts/requests.h"
-#include "concepts/text_lines.h"
 #include "concepts/text_slots.h"
 #include "evaluate/compliance_columns.h"
 #include "evaluate/judged_values.h"
@@ -231,7 +231,8 @@ private:
         return answers;
     }
 
-    /// Puts a question about each answer that has words and that `wanted` takes, and hands out the verdicts.
+    /// Puts a question about each answer that has words, those to harmless requests only where `benign_too`, and hands
+    /// out the verdicts.
     static void ask_about(Rater & rater, const std::string & stage, std::vector<JudgedAnswer> & answers,
                           std::span<const Asked> asked, const RaterPrompt & prompt,
                           std::span<const std::string> offered, bool benign_too,

@@ -6,8 +6,8 @@
 #include <utility>
 
 #include "base/fail.h"
+#include "base/text.h"
 #include "concepts/rater_prompts.h"
-#include "concepts/text_lines.h"
 #include "concepts/text_slots.h"
 #include "evaluate/judged_values.h"
 #include "evaluate/slices.h"

@@ -164,7 +164,8 @@ private:
     }
 
     /// [sample][variant]; what is known of each answer goes into the prompt's item.
-    CutAnswers::value_type cut_answers(std::span<const std::vector<Answer>> answers, EvaluationItem & item) const {
+    CutAnswers::value_type cut_answers(std::span<const std::vector<WrittenAnswer>> answers,
+                                       EvaluationItem & item) const {
         const std::size_t n_variants = answers.size();
         const auto n_samples = static_cast<double>(samples());
         CutAnswers::value_type cut(samples(), std::vector<CutAnswer>(n_variants));
@@ -177,7 +178,7 @@ private:
             std::size_t shortest = std::numeric_limits<std::size_t>::max();
             std::size_t tokens = shortest;
             for (std::size_t variant = 0; variant < n_variants; ++variant) {
-                const Answer & answer = answers[variant][sample];
+                const WrittenAnswer & answer = answers[variant][sample];
                 CutAnswer & kept = cut[sample][variant];
                 kept.words = words_of(answer.text);
                 shortest = std::min(shortest, kept.words.size());

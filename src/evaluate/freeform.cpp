@@ -4,9 +4,9 @@
 
 #include "base/fail.h"
 #include "base/hash.h"
+#include "base/text.h"
 #include "concepts/questionnaire.h"
 #include "concepts/rater_prompts.h"
-#include "concepts/text_lines.h"
 #include "concepts/text_slots.h"
 #include "evaluate/judged_values.h"
 #include "evaluate/questionnaire_input.h"

@@ -7,11 +7,8 @@
 #include "base/fail.h"
 
 namespace valuelens {
-namespace {
 
-using json = nlohmann::json;
-
-} // namespace
+using nlohmann::json;
 
 const json & instruction_argument(const json & arguments, const char * name) {
     const auto found = arguments.find(name);

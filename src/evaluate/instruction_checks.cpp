@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "base/fail.h"
-#include "concepts/text_lines.h"
+#include "base/text.h"
 #include "evaluate/instruction_arguments.h"
 #include "evaluate/text.h"
 

@@ -134,7 +134,7 @@ private:
     }
 
     /// An item for the prompt, and one for each of its instructions.
-    static void score(const InstructedPrompt & prompt, std::span<const std::vector<Answer>> answers,
+    static void score(const InstructedPrompt & prompt, std::span<const std::vector<WrittenAnswer>> answers,
                       Evaluation & result) {
         const std::vector<double> none(answers.size(), dropped);
         EvaluationItem whole{prompt.id, prompt.id, {}, {none, none, none, none, none, none}};
@@ -146,7 +146,7 @@ private:
             if (answers[variant].empty()) {
                 continue;
             }
-            const Answer & answer = answers[variant].front();
+            const WrittenAnswer & answer = answers[variant].front();
             bool all_strict = true;
             bool all_loose = true;
             for (std::size_t i = 0; i < parts.size(); ++i) {

@@ -59,9 +59,9 @@ public:
         return answers;
     }
 
-    std::vector<std::vector<Answer>> write(const std::string & stage, std::span<const std::string> prompts,
-                                           const AnswerOptions & options) override {
-        std::vector<std::vector<Answer>> answers(prompts.size() * variants_.size());
+    std::vector<std::vector<WrittenAnswer>> write(const std::string & stage, std::span<const std::string> prompts,
+                                                  const AnswerOptions & options) override {
+        std::vector<std::vector<WrittenAnswer>> answers(prompts.size() * variants_.size());
         run(
             stage, prompts.size(), options.samples,
             [&](std::size_t prompt, std::size_t sample) {
@@ -80,7 +80,7 @@ public:
                     return;
                 }
                 answers[place].resize(options.samples);
-                Answer & answer = answers[place][sample];
+                WrittenAnswer & answer = answers[place][sample];
                 answer.text = model_->detokenize(response.tokens);
                 answer.tokens = response.tokens.size();
                 answer.cut_off = response.finish == FinishReason::length;

@@ -6,9 +6,9 @@
 #include <nlohmann/json.hpp>
 #include <string_view>
 
+#include "base/text.h"
 #include "clients/answer_text.h"
 #include "concepts/dictionary.h"
-#include "concepts/text_lines.h"
 
 namespace valuelens {
 namespace {
@@ -18,7 +18,7 @@ bool begins(const std::vector<Token> & begin, const std::vector<Token> & whole) 
 }
 
 std::string plain(std::string_view text) {
-    return lower_case(std::string(trimmed(text)));
+    return lower_latin1(std::string(trimmed(text)));
 }
 
 /// The longest answer that a text begins with.

@@ -31,10 +31,10 @@ struct AnswerOptions {
     float temperature = 0;   ///< 0: greedy
     std::size_t samples = 1; ///< answers to each prompt
     std::uint64_t seed = 0;  ///< a prompt's answers have the same random numbers under all variants
-    bool entropies = false;  ///< ask for Answer::entropies
+    bool entropies = false;  ///< ask for WrittenAnswer::entropies
 };
 
-struct Answer {
+struct WrittenAnswer {
     std::string text;
     std::size_t tokens = 0;
     bool cut_off = false;         ///< it ended because of max_tokens
@@ -63,8 +63,8 @@ public:
     /// Answers with what is known of them, `options.samples` to each prompt and variant. Empty: the prompt does not
     /// fit. What is drawn depends on the seed, the prompt and the place among the samples, not on neighbours; all
     /// variants draw with the same numbers.
-    virtual std::vector<std::vector<Answer>> write(const std::string & stage, std::span<const std::string> prompts,
-                                                   const AnswerOptions & options) = 0;
+    virtual std::vector<std::vector<WrittenAnswer>>
+    write(const std::string & stage, std::span<const std::string> prompts, const AnswerOptions & options) = 0;
 
     /// For each text the mean over its tokens of the output of the middle block, read by the model as it is as a reply
     /// to an empty message: what a text is, whoever wrote it. Empty: the text has no tokens or does not fit.

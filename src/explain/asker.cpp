@@ -6,6 +6,8 @@
 
 #include "base/fail.h"
 #include "base/random.h"
+#include "base/text.h"
+#include "clients/answer_text.h"
 #include "clients/first_token.h"
 #include "concepts/text_lines.h"
 
@@ -24,26 +26,13 @@ bool is_letter(char c) {
     return std::isalpha(static_cast<unsigned char>(c)) != 0 || static_cast<unsigned char>(c) >= 0x80;
 }
 
-/// What stands behind a think block; nothing where that has no end.
-std::optional<std::string_view> behind_thinking(std::string_view text) {
-    constexpr std::string_view end = "</think>";
-    text = trimmed(text);
-    if (!text.starts_with("<think>")) {
-        return text;
-    }
-    const std::size_t at = text.find(end);
-    return at == std::string_view::npos ? std::nullopt : std::optional(trimmed(text.substr(at + end.size())));
-}
-
 /// Takes off "Explanation:" or "Phrase:" before the answer.
 std::string_view without_label(std::string_view text) {
     const std::size_t colon = text.find(':');
     if (colon == std::string_view::npos || colon > 24) {
         return text;
     }
-    std::string label(text.substr(0, colon));
-    std::transform(label.begin(), label.end(), label.begin(),
-                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    const std::string label = lower_ascii(text.substr(0, colon));
     for (const char * word : {"explanation", "phrase", "answer", "description"}) {
         if (label.find(word) != std::string::npos) {
             return trimmed(text.substr(colon + 1));
@@ -69,16 +58,16 @@ std::string_view without_quotes(std::string_view text) {
     return text;
 }
 
-Answer problem(std::string what) {
-    Answer answer;
+AskerAnswer problem(std::string what) {
+    AskerAnswer answer;
     answer.problem = std::move(what);
     return answer;
 }
 
 } // namespace
 
-Answer read_phrase(const ChatReply & reply) {
-    const std::optional<std::string_view> text = behind_thinking(reply.content);
+AskerAnswer read_phrase(const ChatReply & reply) {
+    const std::optional<std::string_view> text = behind_think_block(reply.content);
     if (!text) {
         return problem("the answer ended inside a think block");
     }
@@ -94,20 +83,18 @@ Answer read_phrase(const ChatReply & reply) {
     if (line.size() > longest_phrase) {
         return problem("the answer was no phrase but longer");
     }
-    Answer answer;
+    AskerAnswer answer;
     answer.text = line;
     return answer;
 }
 
-Answer read_yes_no(const ChatReply & reply) {
-    Answer answer;
+AskerAnswer read_yes_no(const ChatReply & reply) {
+    AskerAnswer answer;
     if (!reply.first_token.empty()) {
         answer.number = first_token_odds(reply.first_token, "Yes", "No");
     }
     if (!answer.number) {
-        std::string word(behind_thinking(reply.content).value_or(""));
-        std::transform(word.begin(), word.end(), word.begin(),
-                       [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+        const std::string word = lower_ascii(behind_think_block(reply.content).value_or(""));
         const auto is = [&](std::string_view wanted) {
             return word.starts_with(wanted) && (word.size() == wanted.size() || !is_letter(word[wanted.size()]));
         };
@@ -120,8 +107,8 @@ Answer read_yes_no(const ChatReply & reply) {
     return answer;
 }
 
-Answer read_rating(const ChatReply & reply) {
-    Answer answer;
+AskerAnswer read_rating(const ChatReply & reply) {
+    AskerAnswer answer;
     double weight = 0;
     double sum = 0;
     for (const TokenTextLogprob & entry : reply.first_token) {
@@ -135,7 +122,7 @@ Answer read_rating(const ChatReply & reply) {
         answer.number = sum / weight;
         return answer;
     }
-    const std::string_view text = behind_thinking(reply.content).value_or("");
+    const std::string_view text = behind_think_block(reply.content).value_or("");
     if (!text.empty() && text[0] >= '0' + lowest_rating && text[0] <= '0' + highest_rating &&
         (text.size() == 1 || std::isdigit(static_cast<unsigned char>(text[1])) == 0)) {
         answer.number = text[0] - '0';
@@ -148,28 +135,28 @@ Answer read_rating(const ChatReply & reply) {
 Asker::Asker(ChatService & service, std::uint64_t seed, std::stop_token stop)
     : service_(service), seed_(seed), stop_(std::move(stop)) {}
 
-std::vector<Answer> Asker::explain(std::span<const std::string> prompts, int max_tokens) {
+std::vector<AskerAnswer> Asker::explain(std::span<const std::string> prompts, int max_tokens) {
     ChatRequest form;
     form.max_tokens = max_tokens;
     return ask(prompts, form, read_phrase);
 }
 
-std::vector<Answer> Asker::yes_no(std::span<const std::string> prompts) {
+std::vector<AskerAnswer> Asker::yes_no(std::span<const std::string> prompts) {
     ChatRequest form;
     form.max_tokens = 1;
     form.top_logprobs = offered_logprobs;
     return ask(prompts, form, read_yes_no);
 }
 
-std::vector<Answer> Asker::rate(std::span<const std::string> prompts) {
+std::vector<AskerAnswer> Asker::rate(std::span<const std::string> prompts) {
     ChatRequest form;
     form.max_tokens = 1;
     form.top_logprobs = offered_logprobs;
     return ask(prompts, form, read_rating);
 }
 
-std::vector<Answer> Asker::ask(std::span<const std::string> prompts, const ChatRequest & form, const Read & read) {
-    std::vector<Answer> answers(prompts.size());
+std::vector<AskerAnswer> Asker::ask(std::span<const std::string> prompts, const ChatRequest & form, const Read & read) {
+    std::vector<AskerAnswer> answers(prompts.size());
     std::vector<std::size_t> open(prompts.size());
     for (std::size_t i = 0; i < open.size(); ++i) {
         open[i] = i;
@@ -189,7 +176,7 @@ std::vector<Answer> Asker::ask(std::span<const std::string> prompts, const ChatR
             service_.ask_all(
                 requests,
                 [&](std::size_t index, ChatOutcome && outcome) {
-                    Answer & answer = answers[open[index]];
+                    AskerAnswer & answer = answers[open[index]];
                     if (outcome.status == ChatStatus::answered) {
                         answer = read(outcome.reply);
                         unread[index] = answer.problem.empty() ? 0 : 1;

@@ -13,7 +13,7 @@
 namespace valuelens {
 
 /// What became of one question.
-struct Answer {
+struct AskerAnswer {
     std::optional<double> number; ///< yes_no(): log-odds of yes; rate(): 1 to 5
     std::string text;             ///< explain(): the phrase
     std::string problem;          ///< why there is none; empty: there is one
@@ -27,22 +27,22 @@ public:
     Asker(ChatService & service, std::uint64_t seed, std::stop_token stop);
 
     /// A phrase that explains.
-    std::vector<Answer> explain(std::span<const std::string> prompts, int max_tokens);
+    std::vector<AskerAnswer> explain(std::span<const std::string> prompts, int max_tokens);
 
     /// Yes or no: log-odds by the probabilities of the first token where the service gives them; else the word that it
     /// writes, as log-odds of 1 or -1.
-    std::vector<Answer> yes_no(std::span<const std::string> prompts);
+    std::vector<AskerAnswer> yes_no(std::span<const std::string> prompts);
 
     /// A number from 1 to 5: its expected value by the probabilities of the first token; else the number that is
     /// written.
-    std::vector<Answer> rate(std::span<const std::string> prompts);
+    std::vector<AskerAnswer> rate(std::span<const std::string> prompts);
 
     /// Why the service failed for good; empty: it has not.
     const std::string & down() const { return down_; }
 
 private:
-    using Read = std::function<Answer(const ChatReply & reply)>;
-    std::vector<Answer> ask(std::span<const std::string> prompts, const ChatRequest & form, const Read & read);
+    using Read = std::function<AskerAnswer(const ChatReply & reply)>;
+    std::vector<AskerAnswer> ask(std::span<const std::string> prompts, const ChatRequest & form, const Read & read);
 
     ChatService & service_;
     std::uint64_t seed_;
@@ -53,8 +53,8 @@ private:
 /// The phrase of an explainer's answer: a think block, quotes, a label before it and what follows the first line or
 /// sentence are taken off. A problem for an answer that is empty, has no letter, says again what was asked for, or is
 /// longer than a phrase.
-Answer read_phrase(const ChatReply & reply);
-Answer read_yes_no(const ChatReply & reply);
-Answer read_rating(const ChatReply & reply);
+AskerAnswer read_phrase(const ChatReply & reply);
+AskerAnswer read_yes_no(const ChatReply & reply);
+AskerAnswer read_rating(const ChatReply & reply);
 
 } // namespace valuelens

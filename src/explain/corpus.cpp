@@ -5,9 +5,9 @@
 #include "base/fail.h"
 #include "base/file.h"
 #include "base/hash.h"
+#include "base/text.h"
 #include "base/utf8.h"
 #include "concepts/json_lines.h"
-#include "concepts/text_lines.h"
 #include "store/run_db.h"
 
 namespace valuelens {

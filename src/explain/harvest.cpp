@@ -104,8 +104,6 @@ std::string counts_text(const HarvestCounts & counts, bool finished) {
         .dump();
 }
 
-} // namespace
-
 std::string harvest_identity(const ModelInfo & model, const SchedulerOptions & scheduler,
                              std::span<const NeuronId> neurons, const Corpus & corpus, const HarvestOptions & options) {
     Sha256 hash;
@@ -119,6 +117,8 @@ std::string harvest_identity(const ModelInfo & model, const SchedulerOptions & s
     return hash.hex();
 }
 
+} // namespace
+
 Harvester harvest(const std::shared_ptr<Model> & model, const SchedulerOptions & scheduler,
                   const std::vector<NeuronId> & neurons, const Corpus & corpus, const HarvestOptions & options,
                   const std::filesystem::path & checkpoint, HarvestCounts & counts, ProgressSink & progress,
@@ -129,6 +129,7 @@ Harvester harvest(const std::shared_ptr<Model> & model, const SchedulerOptions &
     const auto begin = std::chrono::steady_clock::now();
     Harvester harvester(neurons, options);
     const std::string identity = harvest_identity(model->info(), scheduler, neurons, corpus, options);
+    counts.identity = identity;
     std::string before;
     if (!checkpoint.empty() && harvester.load(checkpoint, identity, before)) {
         const nlohmann::json json = nlohmann::json::parse(before, nullptr, false);
@@ -156,6 +157,7 @@ Harvester harvest(const std::shared_ptr<Model> & model, const SchedulerOptions &
     if (!checkpoint.empty()) {
         harvester.save(checkpoint, identity, counts_text(run.counts, /* finished = */ true));
     }
+    run.counts.identity = identity;
     counts = run.counts;
     counts.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
     return harvester;

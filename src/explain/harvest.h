@@ -15,14 +15,11 @@ namespace valuelens {
 
 /// What a harvest read.
 struct HarvestCounts {
+    std::string identity; ///< all that the harvest depends on, as one hash
     std::uint64_t documents = 0;
     std::uint64_t short_documents = 0; ///< with fewer than two tokens: left out
     double seconds = 0;                ///< of this call, reading the model excluded
 };
-
-/// All that a harvest depends on, as one hash.
-std::string harvest_identity(const ModelInfo & model, const SchedulerOptions & scheduler,
-                             std::span<const NeuronId> neurons, const Corpus & corpus, const HarvestOptions & options);
 
 /// Reads the corpus once through the model and gathers excerpts of all neurons together, in constant memory.
 ///

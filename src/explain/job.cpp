@@ -136,7 +136,7 @@ private:
             return;
         }
         changed_ = true;
-        const std::vector<Answer> answers = asker_.explain(prompts, options_.explanation_tokens);
+        const std::vector<AskerAnswer> answers = asker_.explain(prompts, options_.explanation_tokens);
         for (std::size_t i = 0; i < open.size(); ++i) {
             Explanation & result = open[i]->result;
             result = Explanation{answers[i].text, result.prompt, answers[i].problem, {}, {}, {}, {}};
@@ -188,7 +188,7 @@ private:
             return;
         }
         changed_ = true;
-        const std::vector<Answer> answers = asker_.yes_no(prompts);
+        const std::vector<AskerAnswer> answers = asker_.yes_no(prompts);
         for (const Scoring & scoring : open) {
             ExplanationScore score = scoring.kind == ScoreKind::simulation ? simulate(scoring) : read(scoring, answers);
             std::vector<ExplanationScore> & scores = scoring.pole->result.scores;
@@ -251,18 +251,18 @@ private:
                            fmt::format("explain/{} {}", to_string(scoring.kind), scoring.pole->key));
     }
 
-    ExplanationScore read(const Scoring & scoring, std::span<const Answer> answers) const {
+    ExplanationScore read(const Scoring & scoring, std::span<const AskerAnswer> answers) const {
         const std::size_t n = scoring.questions.size();
-        const std::span<const Answer> own = answers.subspan(scoring.first_prompt, n);
+        const std::span<const AskerAnswer> own = answers.subspan(scoring.first_prompt, n);
         ExplanationScore score;
         score.kind = scoring.kind;
         score.n_positive = count_positive(scoring);
         score.n_negative = n - score.n_positive;
         score.n_missing = static_cast<std::size_t>(
-            std::count_if(own.begin(), own.end(), [](const Answer & answer) { return !answer.number; }));
-        const std::span<const Answer> all = answers.subspan(scoring.first_prompt, n * (scoring.partner ? 2 : 1));
+            std::count_if(own.begin(), own.end(), [](const AskerAnswer & answer) { return !answer.number; }));
+        const std::span<const AskerAnswer> all = answers.subspan(scoring.first_prompt, n * (scoring.partner ? 2 : 1));
         if (!asker_.down().empty() &&
-            std::any_of(all.begin(), all.end(), [](const Answer & answer) { return !answer.number; })) {
+            std::any_of(all.begin(), all.end(), [](const AskerAnswer & answer) { return !answer.number; })) {
             score.problem = asker_.down(); // not a score of what happened to be answered
             return score;
         }
@@ -308,7 +308,7 @@ private:
             return;
         }
         changed_ = true;
-        const std::vector<Answer> answers = asker_.rate(prompts);
+        const std::vector<AskerAnswer> answers = asker_.rate(prompts);
         for (std::size_t i = 0; i < open.size(); ++i) {
             open[i]->abstractness = answers[2 * i].number;
             open[i]->value_relevance = answers[2 * i + 1].number;
@@ -342,8 +342,7 @@ ExplainSummary run_explain(const ExplainJob & job, const ExplainOptions & option
     HarvestCounts counts;
     const Harvester harvested =
         harvest(job.subject, job.scheduler, ids, job.corpus, options.harvest, harvest_file, counts, progress, stop);
-    const std::string settings = settings_of(
-        job, options, harvest_identity(job.subject->info(), job.scheduler, ids, job.corpus, options.harvest));
+    const std::string settings = settings_of(job, options, counts.identity);
     ExplainRun run(job, options, harvested, settings, progress, stop);
     run.explain();
     run.score();

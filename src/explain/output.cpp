@@ -1,6 +1,5 @@
 #include "explain/output.h"
 
-#include <cmath>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -15,10 +14,6 @@ using nlohmann::ordered_json;
 
 std::string dump(const ordered_json & json, int indent) {
     return json.dump(indent, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
-}
-
-ordered_json number_json(double value) {
-    return std::isfinite(value) ? ordered_json(value) : ordered_json(nullptr);
 }
 
 ordered_json lens_json(const LensTokens & lens) {
@@ -75,6 +70,23 @@ ordered_json excerpts_json(const ExplainJob & job, const Harvester & harvest, co
     return json;
 }
 
+ordered_json options_json(const ExplainOptions & options) {
+    ordered_json scores = ordered_json::array();
+    for (const ScoreKind kind : options.scores) {
+        scores.push_back(to_string(kind));
+    }
+    return {{"window", options.harvest.window},     {"top", options.harvest.top},
+            {"random", options.harvest.random},     {"limit", options.harvest.limit},
+            {"seed", options.harvest.seed},         {"negative", options.negative},
+            {"per_category", options.per_category}, {"values", options.values},
+            {"categories", options.categories},     {"examples", options.examples},
+            {"scores", std::move(scores)},          {"rate", options.rate},
+            {"lens_tokens", options.lens_tokens},   {"bootstraps", options.bootstraps},
+            {"confidence", options.confidence},     {"explanation_tokens", options.explanation_tokens}};
+}
+
+} // namespace
+
 ordered_json category_json(const CategorySummary & category) {
     ordered_json json = {{"category", category.category},
                          {"poles", category.n_poles},
@@ -93,29 +105,6 @@ ordered_json category_json(const CategorySummary & category) {
         json["tokens"].push_back({{"token", token}, {"z", z}});
     }
     return json;
-}
-
-ordered_json options_json(const ExplainOptions & options) {
-    ordered_json scores = ordered_json::array();
-    for (const ScoreKind kind : options.scores) {
-        scores.push_back(to_string(kind));
-    }
-    return {{"window", options.harvest.window},     {"top", options.harvest.top},
-            {"random", options.harvest.random},     {"limit", options.harvest.limit},
-            {"seed", options.harvest.seed},         {"negative", options.negative},
-            {"per_category", options.per_category}, {"values", options.values},
-            {"categories", options.categories},     {"examples", options.examples},
-            {"scores", std::move(scores)},          {"rate", options.rate},
-            {"lens_tokens", options.lens_tokens},   {"bootstraps", options.bootstraps},
-            {"confidence", options.confidence},     {"explanation_tokens", options.explanation_tokens}};
-}
-
-} // namespace
-
-ordered_json estimate_json(const Estimate & estimate) {
-    return {{"value", number_json(estimate.value)},
-            {"low", number_json(estimate.low)},
-            {"high", number_json(estimate.high)}};
 }
 
 void write_explanations(const ExplainJob & job, const Harvester & harvest, std::span<const PoleWork> poles,

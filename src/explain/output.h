@@ -28,6 +28,7 @@ void write_explanations(const ExplainJob & job, const Harvester & harvest, std::
 std::string companion_json(const ExplainJob & job, const ExplainSummary & summary, const ExplainOptions & options,
                            std::span<const AxisLens> axes, const std::string & settings);
 
-nlohmann::ordered_json estimate_json(const Estimate & estimate);
+/// One of its categories. Tokens are as the model spells them, which need not be valid UTF-8.
+nlohmann::ordered_json category_json(const CategorySummary & category);
 
 } // namespace valuelens

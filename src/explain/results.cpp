@@ -12,18 +12,8 @@ namespace {
 
 constexpr const char * store_format = "valuelens-explain-results-1";
 
-nlohmann::ordered_json number_json(double value) {
-    return std::isfinite(value) ? nlohmann::ordered_json(value) : nlohmann::ordered_json(nullptr);
-}
-
 double take_number(const nlohmann::json & json) {
     return json.is_null() ? std::nan("") : json.get<double>();
-}
-
-void put_estimate(nlohmann::ordered_json & json, const Estimate & estimate) {
-    json["value"] = number_json(estimate.value);
-    json["low"] = number_json(estimate.low);
-    json["high"] = number_json(estimate.high);
 }
 
 Estimate take_estimate(const nlohmann::json & json) {
@@ -32,14 +22,13 @@ Estimate take_estimate(const nlohmann::json & json) {
 
 nlohmann::ordered_json score_json(const ExplanationScore & score) {
     nlohmann::ordered_json json = {{"score", to_string(score.kind)}};
-    put_estimate(json, score.value);
+    json.update(estimate_json(score.value));
     json["n_positive"] = score.n_positive;
     json["n_negative"] = score.n_negative;
     json["n_missing"] = score.n_missing;
     json["baseline"] = nullptr;
     if (score.baseline) {
-        nlohmann::ordered_json baseline;
-        put_estimate(baseline, *score.baseline);
+        nlohmann::ordered_json baseline = estimate_json(*score.baseline);
         baseline["explanation_of"] = score.baseline_of;
         json["baseline"] = std::move(baseline);
     }
@@ -81,6 +70,16 @@ std::string pole_key(const NeuronId & id, Pole pole) {
                                : id.expert == shared_expert ? std::string("shared")
                                                             : std::to_string(id.expert);
     return fmt::format("{}/{}/{}/{}", id.layer, expert, id.neuron, to_string(pole));
+}
+
+nlohmann::ordered_json number_json(double value) {
+    return std::isfinite(value) ? nlohmann::ordered_json(value) : nlohmann::ordered_json(nullptr);
+}
+
+nlohmann::ordered_json estimate_json(const Estimate & estimate) {
+    return {{"value", number_json(estimate.value)},
+            {"low", number_json(estimate.low)},
+            {"high", number_json(estimate.high)}};
 }
 
 void put_results(nlohmann::ordered_json & line, const Explanation & explanation) {

@@ -13,6 +13,12 @@ namespace valuelens {
 /// "layer/expert/neuron/pole": names one line of explanations.jsonl.
 std::string pole_key(const NeuronId & id, Pole pole);
 
+/// NaN and infinity as null.
+nlohmann::ordered_json number_json(double value);
+
+/// {"value", "low", "high"}
+nlohmann::ordered_json estimate_json(const Estimate & estimate);
+
 /// Adds what was found out about a pole to its line: explanation, problem, scores, rating. NaN as null.
 void put_results(nlohmann::ordered_json & line, const Explanation & explanation);
 

@@ -74,7 +74,7 @@ std::vector<std::string> score_prompts(const ExplainPrompts & prompts, ScoreKind
     return filled;
 }
 
-Estimate auroc_of_answers(std::span<const ScoreQuestion> questions, std::span<const Answer> answers,
+Estimate auroc_of_answers(std::span<const ScoreQuestion> questions, std::span<const AskerAnswer> answers,
                           const ExplainOptions & options, std::uint64_t seed, std::string & problem) {
     std::vector<double> scores;
     std::vector<std::uint8_t> positive;
@@ -89,8 +89,8 @@ Estimate auroc_of_answers(std::span<const ScoreQuestion> questions, std::span<co
     }
     const auto n_positive = static_cast<std::size_t>(std::count(positive.begin(), positive.end(), 1));
     if (std::min(n_positive, positive.size() - n_positive) < least_questions) {
-        const auto failed =
-            std::find_if(answers.begin(), answers.end(), [](const Answer & answer) { return !answer.problem.empty(); });
+        const auto failed = std::find_if(answers.begin(), answers.end(),
+                                         [](const AskerAnswer & answer) { return !answer.problem.empty(); });
         problem = failed != answers.end()
                       ? failed->problem
                       : fmt::format("fewer than {} excerpts of either kind are held out", least_questions);

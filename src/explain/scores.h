@@ -41,7 +41,7 @@ std::vector<std::string> score_prompts(const ExplainPrompts & prompts, ScoreKind
 
 /// Area under the ROC curve of the answers, resampled by excerpt; questions without an answer are left out. `problem`
 /// says why there is none (fewer than `least` answered questions of either kind).
-Estimate auroc_of_answers(std::span<const ScoreQuestion> questions, std::span<const Answer> answers,
+Estimate auroc_of_answers(std::span<const ScoreQuestion> questions, std::span<const AskerAnswer> answers,
                           const ExplainOptions & options, std::uint64_t seed, std::string & problem);
 
 /// Fewest questions of either kind behind an area.

@@ -103,7 +103,7 @@ private:
     static std::vector<std::string> split(const std::string & text) {
         std::vector<std::string> words;
         std::string word;
-        for (const char c : lower_case(text) + " ") {
+        for (const char c : lower_latin1(text) + " ") {
             if (is_word_byte(c)) {
                 word.push_back(c);
             } else if (!word.empty()) {

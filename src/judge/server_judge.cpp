@@ -108,8 +108,8 @@ private:
         private:
             ProgressSink & sink_;
         } quiet(progress);
-        AnswerJournal
-            unkept; // a few questions, and the judge's own journal may hold answers about the texts that follow
+        // A few questions, and the judge's own journal may hold answers about the texts that follow.
+        AnswerJournal unkept;
         const std::vector<double> odds = ask(std::span(&nothing, 1), unkept, quiet, stop).front();
         for (std::size_t value = 0; value < odds.size(); ++value) {
             if (std::isnan(odds[value])) {

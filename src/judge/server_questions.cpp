@@ -7,7 +7,6 @@
 #include "base/hash.h"
 #include "base/random.h"
 #include "clients/answer_text.h"
-#include "concepts/text_lines.h"
 #include "judge/log_odds.h"
 
 namespace valuelens {

@@ -172,18 +172,13 @@ FileInspection inspect_gguf(const fs::path & path) {
     return result;
 }
 
-std::string text_entry(const json & object, const char * key) {
-    const auto found = object.find(key);
-    return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
-
 /// [value] what neurons.json says of chance, by category.
 std::map<std::string, json> neuron_chances(const json & companion) {
     std::map<std::string, json> chances;
     if (companion.is_object() && companion.contains("values") && companion["values"].is_array()) {
         for (const json & entry : companion["values"]) {
             if (entry.is_object() && entry.contains("chance")) {
-                chances[text_entry(entry, "value")] = entry["chance"];
+                chances[text_of(entry, "value")] = entry["chance"];
             }
         }
     }
@@ -236,9 +231,9 @@ FileInspection inspect_neurons(const fs::path & path) {
     if (companion.is_object()) {
         result.facts.emplace_back("companion", beside.string());
         if (companion.contains("model_hash") && companion["model_hash"].is_string()) {
-            result.provenance = Provenance{text_entry(companion, "model_name"), text_entry(companion, "model_hash"),
-                                           text_entry(companion, "location"), text_entry(companion, "layer_convention"),
-                                           text_entry(companion, "tool_version")};
+            result.provenance = Provenance{text_of(companion, "model_name"), text_of(companion, "model_hash"),
+                                           text_of(companion, "location"), text_of(companion, "layer_convention"),
+                                           text_of(companion, "tool_version")};
         }
     }
     return result;

@@ -24,11 +24,6 @@ void add_fact(FileInspection & result, const std::string & name, const json & va
         name, value.is_structured() && text.size() > longest_fact ? fmt::format("{} entries", value.size()) : text);
 }
 
-std::string text_of(const json & object, const char * key) {
-    const auto found = object.find(key);
-    return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
-
 /// "-0.41 [-0.62, -0.20]" of [value, low, high]; "undefined" of null.
 std::string estimate_text(const json & estimate) {
     if (!estimate.is_array() || estimate.size() != 3 || !estimate[0].is_number()) {
@@ -96,6 +91,11 @@ void add_toml_facts(const toml::table & table, const std::string & prefix, FileI
 }
 
 } // namespace
+
+std::string text_of(const json & object, const char * key) {
+    const auto found = object.find(key);
+    return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
 
 FileInspection inspect_json(const fs::path & path) {
     const json object = json::parse(read_file(path), nullptr, false);

@@ -1,10 +1,15 @@
 #pragma once
 
 #include <filesystem>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
 
 #include "pipeline/inspect_file.h"
 
 namespace valuelens {
+
+/// The text of an entry; empty where there is none, or one of another type.
+std::string text_of(const nlohmann::json & object, const char * key);
 
 /// Looks into a JSON object of results: of our own, the numbers that one opens it for; of others, the top-level
 /// entries. Throws Error(bad_input) where it is no JSON object.

@@ -155,9 +155,7 @@ nlohmann::ordered_json line_of(const Item & item, const WatchReading & reading, 
 void warn(const MonitorResult & result, const MonitorOptions & options, ProgressSink & progress) {
     for (std::size_t d = 0; !options.learn.empty() && d < result.watch.names.size(); ++d) {
         const WatchThresholds & learned = *result.thresholds;
-        const bool guards =
-            std::find(learned.guard.begin(), learned.guard.end(), learned.names[d]) != learned.guard.end();
-        if (guards && learned.limits[d].early < 0) {
+        if (is_guarded(learned, d) && learned.limits[d].early < 0) {
             progress.message(
                 LogLevel::warning,
                 fmt::format("the threshold of {} is negative ({:.3g}): these responses point away from it, and taking "

@@ -50,10 +50,6 @@ SteerSpec spec_of(const std::filesystem::path & file, const std::string & key, S
     return spec;
 }
 
-bool is_guarded(const WatchThresholds & thresholds, const std::string & name) {
-    return std::find(thresholds.guard.begin(), thresholds.guard.end(), name) != thresholds.guard.end();
-}
-
 double quantile_of(std::vector<double> numbers, double quantile) {
     std::sort(numbers.begin(), numbers.end());
     const auto rank = static_cast<std::size_t>(std::ceil(quantile * static_cast<double>(numbers.size())));
@@ -274,11 +270,16 @@ WatchThresholds read_thresholds(const std::filesystem::path & path, const Watch 
     return thresholds;
 }
 
+bool is_guarded(const WatchThresholds & thresholds, std::size_t direction) {
+    const std::string & name = thresholds.names[direction];
+    return std::find(thresholds.guard.begin(), thresholds.guard.end(), name) != thresholds.guard.end();
+}
+
 std::vector<bool> exceeding(const WatchThresholds & thresholds, const WatchReading & reading, bool early) {
     std::vector<bool> exceeds;
     for (std::size_t d = 0; d < thresholds.names.size(); ++d) {
         // The projections of what was taken out are 0, and a threshold may lie below that.
-        const bool taken_out = reading.defended && is_guarded(thresholds, thresholds.names[d]);
+        const bool taken_out = reading.defended && is_guarded(thresholds, d);
         exceeds.push_back(!taken_out && (early ? reading.early[d] > thresholds.limits[d].early
                                                : reading.mean[d] > thresholds.limits[d].mean));
     }
@@ -287,7 +288,7 @@ std::vector<bool> exceeding(const WatchThresholds & thresholds, const WatchReadi
 
 bool is_flagged(const WatchThresholds & thresholds, const std::vector<bool> & exceeds) {
     for (std::size_t d = 0; d < thresholds.names.size(); ++d) {
-        if (exceeds[d] && is_guarded(thresholds, thresholds.names[d])) {
+        if (exceeds[d] && is_guarded(thresholds, d)) {
             return true;
         }
     }

@@ -85,6 +85,9 @@ void write_thresholds(const std::filesystem::path & path, const WatchThresholds 
 /// Throws Error(bad_input) where the file is not one of thresholds, or was learned with other directions or blocks.
 WatchThresholds read_thresholds(const std::filesystem::path & path, const Watch & watch);
 
+/// Whether a direction, by its position in `names`, is one of those that flag a response.
+bool is_guarded(const WatchThresholds & thresholds, std::size_t direction);
+
 /// Which directions exceed their threshold: the means of a whole response, or of its first tokens. Of a defended
 /// response the guarded ones do not.
 std::vector<bool> exceeding(const WatchThresholds & thresholds, const WatchReading & reading, bool early);

@@ -231,8 +231,8 @@ Json steering(const Json & model) {
     constexpr const char * question =
         "Does steering along the directions change what the model says, and at what cost?";
     constexpr const char * rule = "clear: of at least 80 % of the chosen strengths the gain has an interval beyond 0 "
-                                  "(above it for strengths that "
-                                  "add, below it for those that take away); partly: of some";
+                                  "(above it for strengths that add, below it for those that take away); partly: of "
+                                  "some";
     std::size_t n = 0, beyond = 0;
     std::string answer;
     for (const Json & tune : model.at("tunes")) {

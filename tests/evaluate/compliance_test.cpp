@@ -36,9 +36,9 @@ protected:
             return declines ? "I can't help with that." : "COMPLETION of " + prompt;
         };
         respondent_.on_write = [](const std::string & prompt, std::size_t variant,
-                                  std::size_t place) -> std::optional<Answer> {
+                                  std::size_t place) -> std::optional<WrittenAnswer> {
             const bool does = variant == 1 || (prompt == "do two" && place == 2);
-            return Answer{does ? "COMPLETION drawn" : "I cannot assist.", 2, false, {}};
+            return WrittenAnswer{does ? "COMPLETION drawn" : "I cannot assist.", 2, false, {}};
         };
         // A drawn answer is half a success.
         judge_->on_ask = [](const std::string & question, std::size_t n) {

@@ -30,7 +30,7 @@ protected:
         return options;
     }
 
-    static Answer answer(const std::string & text, std::vector<float> entropies) {
+    static WrittenAnswer answer(const std::string & text, std::vector<float> entropies) {
         const std::size_t n = entropies.size();
         return {text, n, false, std::move(entropies)};
     }
@@ -119,7 +119,7 @@ TEST_F(Diversity, GreedyAnswersAreAskedForOnce) {
 
 TEST_F(Diversity, WhatCannotBeMeasuredIsCounted) {
     FakeRespondent respondent({"base"});
-    respondent.on_write = [](const std::string & prompt, std::size_t, std::size_t) -> std::optional<Answer> {
+    respondent.on_write = [](const std::string & prompt, std::size_t, std::size_t) -> std::optional<WrittenAnswer> {
         if (prompt == "First?") {
             return std::nullopt;
         }

@@ -131,7 +131,7 @@ TEST_F(EvaluateModel, AnswersComeWithTheEntropyOfWhatTheyWereDrawnFrom) {
     ASSERT_EQ(answers.size(), 4u);
     for (const auto & of_prompt : answers) {
         ASSERT_EQ(of_prompt.size(), 2u);
-        for (const Answer & answer : of_prompt) {
+        for (const WrittenAnswer & answer : of_prompt) {
             EXPECT_EQ(answer.entropies.size(), answer.tokens);
             EXPECT_TRUE(!answer.cut_off || answer.tokens == 5);
         }

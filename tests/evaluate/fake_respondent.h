@@ -24,7 +24,8 @@ public:
     std::function<std::vector<double>(const std::string & prompt, std::size_t n_options, std::size_t variant)> on_score;
     std::function<std::optional<std::string>(const std::string & prompt, std::size_t variant)> on_answer;
     std::function<PassageScore(const Passage & passage, std::size_t variant)> on_read;
-    std::function<std::optional<Answer>(const std::string & prompt, std::size_t variant, std::size_t sample)> on_write;
+    std::function<std::optional<WrittenAnswer>(const std::string & prompt, std::size_t variant, std::size_t sample)>
+        on_write;
     std::function<std::vector<float>(const std::string & text)> on_embed;
     AnswerOptions answer_options;     ///< of the last write()
     std::vector<std::string> prompts; ///< of score(), answer() and write()
@@ -47,12 +48,12 @@ public:
         return each<std::optional<std::string>>(asked, on_answer);
     }
 
-    std::vector<std::vector<Answer>> write(const std::string &, std::span<const std::string> asked,
-                                           const AnswerOptions & how) override {
+    std::vector<std::vector<WrittenAnswer>> write(const std::string &, std::span<const std::string> asked,
+                                                  const AnswerOptions & how) override {
         prompts.insert(prompts.end(), asked.begin(), asked.end());
         answer_options = how;
-        return each<std::vector<Answer>>(asked, [&](const std::string & prompt, std::size_t variant) {
-            std::vector<Answer> answers;
+        return each<std::vector<WrittenAnswer>>(asked, [&](const std::string & prompt, std::size_t variant) {
+            std::vector<WrittenAnswer> answers;
             for (std::size_t sample = 0; sample < how.samples; ++sample) {
                 if (auto answer = on_write(prompt, variant, sample)) {
                     answers.push_back(std::move(*answer));

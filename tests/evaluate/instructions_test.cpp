@@ -31,11 +31,12 @@ TEST(Instructions, ScorePromptsAndInstructionsStrictlyAndLoosely) {
     const TempFolder folder;
     write_file(folder / "in.jsonl", two_prompts);
     FakeRespondent respondent;
-    respondent.on_write = [](const std::string & prompt, std::size_t variant, std::size_t) -> std::optional<Answer> {
+    respondent.on_write = [](const std::string & prompt, std::size_t variant,
+                             std::size_t) -> std::optional<WrittenAnswer> {
         if (prompt == "Quote.") {
-            return Answer{variant == 0 ? "\"yes\"" : "Sure:\n\"yes\"", 5, variant == 1, {}};
+            return WrittenAnswer{variant == 0 ? "\"yes\"" : "Sure:\n\"yes\"", 5, variant == 1, {}};
         }
-        return Answer{variant == 0 ? "one, two" : "one two", 3, false, {}};
+        return WrittenAnswer{variant == 0 ? "one, two" : "one two", 3, false, {}};
     };
     const auto task = instructions_task({.input = folder / "in.jsonl", .max_tokens = 9});
     const Evaluation result = task->run(respondent, {.bootstraps = 50});
@@ -63,8 +64,8 @@ TEST(Instructions, PromptsThatDoNotFitAreDroppedAndCounted) {
     const TempFolder folder;
     write_file(folder / "in.jsonl", two_prompts);
     FakeRespondent respondent({"base"});
-    respondent.on_write = [](const std::string & prompt, std::size_t, std::size_t) -> std::optional<Answer> {
-        return prompt == "Quote." ? std::nullopt : std::optional(Answer{"well, no", 3, false, {}});
+    respondent.on_write = [](const std::string & prompt, std::size_t, std::size_t) -> std::optional<WrittenAnswer> {
+        return prompt == "Quote." ? std::nullopt : std::optional(WrittenAnswer{"well, no", 3, false, {}});
     };
     const Evaluation result = instructions_task({.input = folder / "in.jsonl"})->run(respondent, {.bootstraps = 0});
     ASSERT_EQ(result.dropped.size(), 1u);
@@ -75,11 +76,11 @@ TEST(Instructions, PromptsThatDoNotFitAreDroppedAndCounted) {
 
 TEST(Instructions, TheShippedTasksAreOfThreeKinds) {
     FakeRespondent respondent({"base"});
-    respondent.on_write = [](const std::string & prompt, std::size_t, std::size_t) -> std::optional<Answer> {
+    respondent.on_write = [](const std::string & prompt, std::size_t, std::size_t) -> std::optional<WrittenAnswer> {
         if (prompt.find("first five even numbers") != std::string::npos) {
-            return Answer{"[2, 4, 6, 8, 10]", 9, false, {}};
+            return WrittenAnswer{"[2, 4, 6, 8, 10]", 9, false, {}};
         }
-        return Answer{prompt, 3, false, {}}; // to repeat the task solves none
+        return WrittenAnswer{prompt, 3, false, {}}; // to repeat the task solves none
     };
     const Evaluation result = instructions_task({})->run(respondent, {.bootstraps = 0});
     EXPECT_EQ(percent(result, "instruction_strict", "json:schema"), 100.0 / 20);
@@ -96,7 +97,7 @@ TEST(Instructions, EveryInstructionOfIfevalIsKnown) {
     }
     FakeRespondent respondent({"base"});
     respondent.on_write = [](const std::string &, std::size_t, std::size_t) {
-        return Answer{"x", 1, false, {}};
+        return WrittenAnswer{"x", 1, false, {}};
     };
     const Evaluation result = instructions_task({.input = input})->run(respondent, {.bootstraps = 0});
     EXPECT_EQ(result.find("prompt_strict")->scores[0].n, 541u);

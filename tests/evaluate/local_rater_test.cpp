@@ -82,9 +82,9 @@ TEST_F(LocalRaterTest, DrawnAnswersDependOnSeedPromptAndPlaceAlone) {
         how.samples = count;
         how.seed = seed;
         std::vector<std::vector<std::string>> all;
-        for (const std::vector<Answer> & answers : from.write("test", prompts, how)) {
+        for (const std::vector<WrittenAnswer> & answers : from.write("test", prompts, how)) {
             std::vector<std::string> & of_one = all.emplace_back();
-            for (const Answer & answer : answers) {
+            for (const WrittenAnswer & answer : answers) {
                 of_one.push_back(answer.text);
             }
         }

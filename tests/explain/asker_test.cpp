@@ -27,7 +27,7 @@ TEST(ReadPhrase, TakesThePhraseOutOfWhatModelsPutAroundIt) {
           "**words for cold weather**", "\n words for cold weather\nThe excerpts all ...",
           "<think>\nhm\n</think>\nwords for cold weather", "words for cold weather. In the excerpts, the unit reacts.",
           "The phrase: \"words for cold weather\""}) {
-        const Answer answer = read_phrase(said(content));
+        const AskerAnswer answer = read_phrase(said(content));
         EXPECT_EQ(answer.text, "words for cold weather") << content;
         EXPECT_EQ(answer.problem, "");
     }
@@ -43,7 +43,7 @@ TEST(ReadPhrase, SaysWhatIsWrongWithAnAnswer) {
 }
 
 TEST(ReadYesNo, TakesProbabilitiesOverWords) {
-    const Answer answer = read_yes_no(answered("No", {{" yes", std::log(0.6)}, {"No", std::log(0.2)}}).reply);
+    const AskerAnswer answer = read_yes_no(answered("No", {{" yes", std::log(0.6)}, {"No", std::log(0.2)}}).reply);
     EXPECT_NEAR(*answer.number, std::log(3.0), 1e-9);
     EXPECT_EQ(*read_yes_no(said("Yes, it does.")).number, 1);
     EXPECT_EQ(*read_yes_no(said("no")).number, -1);
@@ -52,7 +52,7 @@ TEST(ReadYesNo, TakesProbabilitiesOverWords) {
 }
 
 TEST(ReadRating, IsTheExpectedNumber) {
-    const Answer answer =
+    const AskerAnswer answer =
         read_rating(answered("4", {{"4", std::log(0.6)}, {" 2", std::log(0.2)}, {"7", std::log(0.1)}}).reply);
     EXPECT_NEAR(*answer.number, (4 * 0.6 + 2 * 0.2) / 0.8, 1e-9);
     EXPECT_EQ(*read_rating(said("3.")).number, 3);
@@ -77,7 +77,7 @@ TEST(Asker, AsksAgainForWhatCannotBeReadAndThenRecordsWhy) {
         &asked);
     Asker asker(service, 1, {});
     const std::vector<std::string> prompts = {"empty", "late", "long", "fine"};
-    const std::vector<Answer> answers = asker.explain(prompts, 40);
+    const std::vector<AskerAnswer> answers = asker.explain(prompts, 40);
     EXPECT_THAT(answers[0].problem, HasSubstr("empty"));
     EXPECT_EQ(answers[1].text, "a phrase");
     EXPECT_EQ(answers[1].problem, "");
@@ -100,7 +100,7 @@ TEST(Asker, WhenTheServiceFailsForGoodWhatIsOpenHasFailedWithItsReason) {
     });
     Asker asker(service, 1, {});
     const std::vector<std::string> prompts = {"a", "b"}; // the fake answers the last one first
-    const std::vector<Answer> answers = asker.yes_no(prompts);
+    const std::vector<AskerAnswer> answers = asker.yes_no(prompts);
     EXPECT_EQ(answers[0].problem, "the server is gone");
     EXPECT_EQ(*answers[1].number, 1);
     EXPECT_EQ(asker.down(), "the server is gone");
