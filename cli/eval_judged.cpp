@@ -43,9 +43,7 @@ JudgedRequest request_of(const JudgedCommandOptions & options, Context & context
     JudgedRequest request;
     request.files = judged_files(options.output, options.completions, context.console);
     request.judge = options.judge;
-    request.judge.answers = options.answers == "logprobs" ? RaterAnswers::logprobs
-                            : options.answers == "json"   ? RaterAnswers::json
-                                                          : RaterAnswers::automatic;
+    request.judge.answers = rater_answers_of(options.answers);
     fill_request(request, options, context);
     return request;
 }

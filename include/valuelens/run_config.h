@@ -19,8 +19,27 @@ struct ServerConfig {
     double price_completion = 0;
 };
 
+/// The evaluations of a run in which the model writes: a text costs a hundred times what a choice among options does,
+/// so they have a matrix, a judge and limits of their own ([evaluate_written]).
+struct WrittenEvaluationConfig {
+    std::string directions; ///< as RunConfig::evaluate_directions; empty: the same as there
+    std::string values;     ///< empty: those of [evaluate]
+    std::string alphas;     ///< empty: those of [evaluate]
+    std::int64_t limit = 0; ///< 0: that of [evaluate]
+    std::int64_t samples = 0;
+    std::int64_t max_tokens = 0;
+    std::string dilemmas;
+    std::string requests;
+    std::string benign;
+    bool defend = false;
+    std::string judge_model; ///< local; with judge_server.url, the judge is there
+    std::string judge_answers = "auto";
+    ServerConfig judge_server;
+};
+
 /// What a run is made from and how: every key of a run's TOML file, with its default. The fields are listed once more,
-/// with section, key and meaning, in run_config.cpp; reading, writing, comparing and checking all go through that list.
+/// with section, key and meaning, in pipeline/run_config_fields.h; reading, writing, comparing and checking all go
+/// through that list.
 struct RunConfig {
     std::string model = "smollm2-135m"; ///< a path, or NAME[:TYPE] of the catalogue
     std::int64_t threads = 0;
@@ -94,6 +113,7 @@ struct RunConfig {
     std::string evaluate_queries;
     std::int64_t evaluate_limit = 0;
     std::int64_t evaluate_bootstraps = 1000;
+    WrittenEvaluationConfig written;
 
     std::int64_t seed = 0;
 };

@@ -1,62 +1,28 @@
 #include "pipeline/evaluate_judged.h"
 
+#include <algorithm>
+
 #include "base/fail.h"
 #include "base/file.h"
-#include "pipeline/open_service.h"
 #include "pipeline/steer_spec.h"
 #include "pipeline/watch.h"
-#include "valuelens/models.h"
 
 namespace valuelens {
 namespace {
 
-bool is_address(const std::string & model) {
-    return model.find("://") != std::string::npos;
-}
-
-std::shared_ptr<Rater> open_rater(const RaterRequest & wanted, const std::string & role, const JudgedRequest & request,
-                                  const ModelInfo & subject, ProgressSink & progress, const std::stop_token & stop) {
-    if (wanted.model.empty()) {
-        return nullptr;
-    }
-    std::shared_ptr<Rater> rater;
-    std::string identity;
-    if (is_address(wanted.model)) {
-        ServerConfig server = wanted.server;
-        server.url = wanted.model;
-        rater = make_server_rater(open_service(server, "--" + role, progress, stop),
-                                  {.answers = wanted.answers, .seed = request.options.seed}, progress, stop);
-    } else {
-        ModelOptions options;
-        options.path = resolve_model(wanted.model, {.threads = request.model.threads}, progress, stop).string();
-        options.threads = request.model.threads;
-        options.n_gpu_layers = request.model.n_gpu_layers;
-        options.date = request.model.date;
-        const std::shared_ptr<Model> model = Model::load(options, progress, stop);
-        identity = model->info().identity;
-        rater = make_local_rater(model, {.parallel = request.scheduler.parallel}, progress, stop);
-    }
-    // Another file of the same model (quantised otherwise) bears the same name.
-    if (identity == subject.identity || rater->model() == subject.name) {
-        progress.message(
-            LogLevel::warning,
-            fmt::format("{} and subject are the same model ({}): it judges texts of its own kind, with the "
-                        "same blind spots. Give another --{}",
-                        role, rater->model(), role));
-    }
-    return rater;
-}
-
-EvaluationVariant defended(EvaluationVariant variant, const JudgedRequest & request, const Intervention & ablation) {
+EvaluationVariant defended(EvaluationVariant variant, const Defence & defence) {
     variant.name = variant.intervention == nullptr ? "defended" : variant.name + "_defended";
     auto joined = variant.intervention == nullptr ? std::make_shared<Intervention>()
                                                   : std::make_shared<Intervention>(*variant.intervention);
-    joined->directions.insert(joined->directions.end(), ablation.directions.begin(), ablation.directions.end());
+    joined->directions.insert(joined->directions.end(), defence.ablation.directions.begin(),
+                              defence.ablation.directions.end());
     variant.intervention = std::move(joined);
-    for (const std::string & key : request.guard) {
-        variant.steer.push_back(fmt::format("{}:{},mode=ablate", request.defend.string(), key));
+    variant.steer.insert(variant.steer.end(), defence.steer.begin(), defence.steer.end());
+    for (const auto & file : defence.files) {
+        if (std::find(variant.files.begin(), variant.files.end(), file) == variant.files.end()) {
+            variant.files.push_back(file);
+        }
     }
-    variant.files = intervention_files(variant.steer, variant.scale_neurons);
     return variant;
 }
 
@@ -69,17 +35,26 @@ JudgedFiles judged_files(const std::filesystem::path & output, const std::filesy
             }};
 }
 
+std::vector<EvaluationVariant> with_defence(std::vector<EvaluationVariant> variants, const Defence & defence) {
+    const std::size_t open = variants.size();
+    for (std::size_t i = 0; i < open; ++i) {
+        variants.push_back(defended(variants[i], defence));
+    }
+    return variants;
+}
+
 std::vector<EvaluationVariant> judged_variants(const JudgedRequest & request, ProgressSink & progress) {
     std::vector<EvaluationVariant> variants = load_variants(request, progress);
     if (request.defend.empty()) {
         return variants;
     }
-    const Intervention ablation = load_ablation(request.defend, request.guard, read_model_info(request.model.path));
-    const std::vector<EvaluationVariant> open = variants;
-    for (const EvaluationVariant & variant : open) {
-        variants.push_back(defended(variant, request, ablation));
+    Defence defence;
+    defence.ablation = load_ablation(request.defend, request.guard, read_model_info(request.model.path));
+    for (const std::string & key : request.guard) {
+        defence.steer.push_back(fmt::format("{}:{},mode=ablate", request.defend.string(), key));
     }
-    return variants;
+    defence.files = intervention_files(defence.steer, {});
+    return with_defence(std::move(variants), defence);
 }
 
 Evaluation evaluate_judged_to_file(const MakeJudgedTask & make_task, const JudgedRequest & request,
@@ -92,9 +67,10 @@ Evaluation evaluate_judged_to_file(const MakeJudgedTask & make_task, const Judge
     }
     const ModelInfo subject = read_model_info(request.model.path);
     std::vector<EvaluationVariant> variants = judged_variants(request, progress);
-    const std::shared_ptr<Rater> judge = open_rater(request.judge, "judge", request, subject, progress, stop);
+    const RaterSurroundings beside{request.model, subject, request.scheduler.parallel, request.options.seed};
+    const std::shared_ptr<Rater> judge = open_rater(request.judge, "judge", "--judge", beside, progress, stop);
     const std::shared_ptr<Rater> classifier =
-        open_rater(request.classifier, "classifier", request, subject, progress, stop);
+        open_rater(request.classifier, "classifier", "--classifier", beside, progress, stop);
     const std::unique_ptr<EvaluationTask> task = make_task(judge, classifier);
 
     const std::shared_ptr<Model> model = Model::load(request.model, progress, stop);

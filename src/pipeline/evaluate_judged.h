@@ -6,21 +6,14 @@
 #include <memory>
 #include <stop_token>
 #include <string>
+#include <utility>
 #include <vector>
 
-#include "evaluate/rater.h"
 #include "pipeline/evaluate_tools.h"
+#include "pipeline/open_rater.h"
 #include "valuelens/evaluation_judged.h"
-#include "valuelens/run_config.h"
 
 namespace valuelens {
-
-/// Who judges: a local chat model or one behind an OpenAI-compatible server.
-struct RaterRequest {
-    std::string model;   ///< GGUF file, NAME[:TYPE] of the catalogue, or http[s]://host[:port][/path]; empty: nobody
-    ServerConfig server; ///< of an address: the rest of what is said about it; its url is `model`
-    RaterAnswers answers = RaterAnswers::automatic;
-};
 
 /// What a judged evaluation is asked for, beside the evaluation's own input.
 struct JudgedRequest : EvaluateRequest {
@@ -36,9 +29,19 @@ struct JudgedRequest : EvaluateRequest {
 JudgedFiles judged_files(const std::filesystem::path & output, const std::filesystem::path & completions,
                          ProgressSink & progress);
 
-/// load_variants(), and, where `defend` is given, each of them once more with the guarded directions taken out of the
-/// stream at every block and token: "defended", and "<name>_defended" of those under an intervention. Throws as
-/// load_variants() and load_ablation() do.
+/// Directions that are taken out of the stream, at every block and token.
+struct Defence {
+    Intervention ablation;
+    std::vector<std::string> steer;                         ///< the same as written
+    std::vector<std::pair<std::string, std::string>> files; ///< that this names, with their SHA-256
+};
+
+/// The variants, then each of them once more under the defence: "defended", and "<name>_defended" of those under an
+/// intervention.
+std::vector<EvaluationVariant> with_defence(std::vector<EvaluationVariant> variants, const Defence & defence);
+
+/// load_variants(), and, where `defend` is given, with_defence() of the guarded directions. Throws as load_variants()
+/// and load_ablation() do.
 std::vector<EvaluationVariant> judged_variants(const JudgedRequest & request, ProgressSink & progress);
 
 /// Makes the evaluation with its judges; either may be null.

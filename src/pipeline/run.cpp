@@ -8,6 +8,7 @@
 #include "judge/stage.h"
 #include "pipeline/open_judge.h"
 #include "pipeline/run_context.h"
+#include "pipeline/run_evaluations.h"
 #include "pipeline/run_inputs.h"
 #include "pipeline/run_setup.h"
 #include "store/run_db.h"

@@ -1,4 +1,5 @@
 #include "pipeline/run_context.h"
+#include "pipeline/run_evaluations.h"
 
 #include <algorithm>
 #include <iterator>

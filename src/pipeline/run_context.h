@@ -39,17 +39,8 @@ void decompose_stage(RunContext & run);
 void neurons_stage(RunContext & run);
 void evaluate_stage(RunContext & run);
 
-/// What [evaluate] evaluations may name.
-const std::vector<std::string> & evaluation_names();
-
 /// Throws Error(usage) or Error(bad_input) for what [evaluate] asks and cannot be done, whatever the model.
 void check_evaluate_config(const RunConfig & config, const ConceptSet & concepts);
-
-/// Those that a config names, in the order of evaluation_names(). Throws Error(usage) for a name that is none.
-std::vector<std::string> wanted_evaluations(const RunConfig & config);
-
-/// Where a run keeps one, from its folder: "evaluation/pvq.json".
-std::string evaluation_file(const std::string & name);
 
 /// How a run's config says that its model is loaded and scheduled. The model is fetched where it is not here.
 ModelOptions run_model_options(const RunContext & run);

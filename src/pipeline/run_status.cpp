@@ -6,6 +6,7 @@
 #include "base/fail.h"
 #include "generate/plan.h"
 #include "pipeline/run_context.h"
+#include "pipeline/run_evaluations.h"
 #include "pipeline/run_setup.h"
 #include "store/run_db.h"
 #include "store/safetensors.h"

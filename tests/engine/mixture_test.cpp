@@ -192,9 +192,9 @@ TEST_F(Mixture, WhatItDoesNotHaveIsNamed) {
         expect_error(kind, words, [&] { run(model, requests); });
     };
     refuse(ErrorKind::model, {"m.gguf", "block 1", "blk.1.ffn_down.weight"}, {1, 0, 0.0f});
-    refuse(ErrorKind::usage, {"block 1", "neuron 16 of expert 2", "0-15"}, {1, 16, 0.0f, 2});
-    refuse(ErrorKind::usage, {"block 1", "neuron 3 of expert 5", "0-4"}, {1, 3, 0.0f, 5});
-    refuse(ErrorKind::usage, {"block 0", "neuron 24", "0-23"}, {0, 24, 0.0f, shared_expert});
+    refuse(ErrorKind::usage, {"layer 1", "neuron 16 of expert 2", "0-15"}, {1, 16, 0.0f, 2});
+    refuse(ErrorKind::usage, {"layer 1", "neuron 3 of expert 5", "0-4"}, {1, 3, 0.0f, 5});
+    refuse(ErrorKind::usage, {"layer 0", "neuron 24", "0-23"}, {0, 24, 0.0f, shared_expert});
     std::vector<Request> requests = requests_for(*model);
     requests[0].capture.mlp_post = true;
     expect_error(ErrorKind::model, {"m.gguf", "mixture of experts", "mlp_post"}, [&] { run(model, requests); });

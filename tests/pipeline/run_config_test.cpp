@@ -110,6 +110,27 @@ instructions = "/i.jsonl"
 queries = "/e.jsonl"
 limit = 5
 bootstraps = 10
+[evaluate_written]
+directions = "compliance"
+values = "security"
+alphas = "8"
+limit = 3
+samples = 2
+max_tokens = 16
+dilemmas = "/d.jsonl"
+requests = "/r.csv"
+benign = "/b.jsonl"
+defend = true
+model = "/j.gguf"
+answers = "json"
+url = "http://127.0.0.1:3/v1"
+server_model = "j"
+api_key_env = "J_KEY"
+concurrency = 3
+timeout_s = 30.0
+max_retries = 1
+price_prompt = 1.0
+price_completion = 2.0
 )";
 
 TEST_F(RunConfigFile, DefaultsAndValuesComeBackFromToml) {
