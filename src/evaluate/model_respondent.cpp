@@ -11,9 +11,16 @@
 namespace valuelens {
 namespace {
 
-/// Requests that are scheduled together, more where one prompt with its variants has more: a result depends on nothing
-/// but its slice.
+/// Requests that are scheduled together at most: a result depends on nothing but its slice. Where a variant has half as
+/// many or more, the next one begins a slice of its own.
 constexpr std::size_t slice_requests = 384;
+
+/// A request for one part of a prompt.
+struct PlacedRequest {
+    Request request;
+    std::size_t prompt = 0;
+    std::size_t part = 0;
+};
 
 /// Whether the last token of a prompt, whose logits are read, is left as it is.
 bool spares_prompts(const Intervention & intervention) {
@@ -249,38 +256,52 @@ private:
     }
 
     /// Runs `parts` requests for each prompt and variant, and hands out responses with their place in the results.
+    ///
+    /// Variant by variant, since a beginning is shared under one intervention only, and, of each, in the order of the
+    /// prompts' tokens, so that those that begin alike are neighbours.
     void run(const std::string & stage, std::size_t n_prompts, std::size_t parts,
              const std::function<Request(std::size_t prompt, std::size_t part)> & make,
              const std::function<void(std::size_t place, std::size_t part, const Response &)> & take) {
         const std::size_t n_variants = variants_.size();
-        const std::size_t per_slice = std::max<std::size_t>(1, slice_requests / (n_variants * parts));
+        std::vector<PlacedRequest> base;
+        for (std::size_t prompt = 0; prompt < n_prompts; ++prompt) {
+            for (std::size_t part = 0; part < parts; ++part) {
+                base.push_back({make(prompt, part), prompt, part});
+            }
+        }
+        std::stable_sort(base.begin(), base.end(), [](const PlacedRequest & a, const PlacedRequest & b) {
+            return a.request.prompt < b.request.prompt;
+        });
         std::size_t done = 0;
-        progress_.start(stage, n_prompts * parts * n_variants, "prompts");
-        for (std::size_t first = 0; first < n_prompts; first += per_slice) {
-            const std::size_t count = std::min(per_slice, n_prompts - first);
-            std::vector<Request> base;
-            for (std::size_t prompt = first; prompt < first + count; ++prompt) {
-                for (std::size_t part = 0; part < parts; ++part) {
-                    base.push_back(make(prompt, part));
-                }
-            }
-            // Variant by variant: neighbours share a prefix only under the same intervention.
-            std::vector<Request> requests;
-            for (const EvaluationVariant & variant : variants_) {
-                for (const Request & request : base) {
-                    requests.push_back(request);
-                    requests.back().intervention = variant.intervention;
-                }
-            }
+        progress_.start(stage, base.size() * n_variants, "prompts");
+        std::vector<Request> slice;
+        std::vector<std::pair<std::size_t, std::size_t>> places; // of the slice: place and part
+        const auto run_slice = [&] {
             scheduler_.run(
-                requests,
+                slice,
                 [&](std::size_t index, Response && response) {
-                    const std::size_t variant = index / base.size();
-                    const std::size_t prompt = first + index % base.size() / parts;
-                    take(prompt * n_variants + variant, index % parts, response);
+                    take(places[index].first, places[index].second, response);
                     progress_.advance(++done);
                 },
                 progress_, stop_);
+            slice.clear();
+            places.clear();
+        };
+        for (std::size_t variant = 0; variant < n_variants; ++variant) {
+            if (slice.size() >= slice_requests / 2) {
+                run_slice();
+            }
+            for (const PlacedRequest & each : base) {
+                slice.push_back(each.request);
+                slice.back().intervention = variants_[variant].intervention;
+                places.emplace_back(each.prompt * n_variants + variant, each.part);
+                if (slice.size() == slice_requests) {
+                    run_slice();
+                }
+            }
+        }
+        if (!slice.empty()) {
+            run_slice();
         }
         progress_.finish();
     }
