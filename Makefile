@@ -11,13 +11,16 @@ LABELS ?= unit|model|e2e
 # NAME:TYPE of what the model tests use, fetched before them so that no test waits for a download.
 TEST_MODELS ?= smollm2-135m:f32 smollm2-135m:bf16 gemma3-270m:original
 
+# Configs of `make study`; one after the other, since each wants the whole machine.
+STUDIES ?= smollm2-135m qwen2.5-coder-1.5b
+
 # Parts of `make soak`: kills mpirun slurm memory (all of them).
 SOAK ?=
 
 BUILD := build/release
 OWN_CODE = find src include cli tests bench -name '*.cpp' -o -name '*.h'
 
-.PHONY: help setup configure build models test report-test soak demo lint format tidy asan bench compare clean
+.PHONY: help setup configure build models test report-test soak demo study lint format tidy asan bench compare clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -37,8 +40,9 @@ models: build ## fetch the models that the tests use
 	    $(BUILD)/bin/valuelens models fetch "$${model%%:*}" --type "$${model##*:}" >/dev/null; \
 	done
 
-test: build models ## build, fetch the test models, run all tests
+test: build $(if $(filter unit,$(LABELS)),,models) ## build, fetch the test models, run all tests
 	@ctest --test-dir $(BUILD) -j 1 -L "$(LABELS)" --no-tests=error --output-on-failure --no-label-summary
+	@scripts/skipped_tests.sh $(BUILD)
 
 report-test: build ## the report's page in a real browser (installs Chromium and playwright-core, says so)
 	@scripts/setup.sh --with-browser
@@ -48,8 +52,13 @@ soak: build models ## 200 kills, shards under mpirun and Slurm, memory with 20,0
 	@scripts/setup.sh --with-soak
 	@scripts/soak.sh $(SOAK)
 
-demo: build ## a whole run of a small model (runs/demo)
+demo: configure ## a whole run of a small model (runs/demo)
+	@cmake --build $(BUILD) -j $(JOBS) --target valuelens
 	@scripts/demo.sh
+
+study: build ## whole studies of two models (runs/NAME), then the tables of docs/results.md (hours; STUDIES=NAME picks)
+	@for study in $(STUDIES); do $(BUILD)/bin/valuelens run "configs/$$study.toml" --run "runs/$$study"; done
+	@python3 scripts/study_results.py --program $(BUILD)/bin/valuelens --into docs/results.md $(STUDIES:%=runs/%)
 
 lint: ## formatting and layering
 	@scripts/setup.sh --with-lint

@@ -97,8 +97,8 @@ struct Inside {
     std::vector<double> decode_share, hook_share;
     SchedulerStats generating, judging;
 
-    void add() {
-        const double seconds = generating.seconds + judging.seconds;
+    /// `seconds`: of the whole job, rendering of prompts and reading of answers included.
+    void add(double seconds) {
         decode_share.push_back((generating.decode_seconds + judging.decode_seconds) / seconds);
         hook_share.push_back((generating.hook_seconds + judging.hook_seconds) / seconds);
     }
@@ -210,7 +210,7 @@ int run(Options options) {
         }
         if (pair > 0) {
             our_figures.add(ours);
-            inside.add();
+            inside.add(ours.seconds());
             if (peer) {
                 peer_figures.add(theirs);
                 ratios.push_back(theirs.seconds() / ours.seconds());

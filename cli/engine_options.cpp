@@ -44,7 +44,7 @@ void put(const std::optional<Value> & given, Target & target) {
 } // namespace
 
 void add_threads_option(CLI::App & command, std::optional<int> & threads) {
-    command.add_option("-t,--threads", threads, "Threads (0: all cores)")
+    command.add_option("-t,--threads", threads, "Threads (0: one for each physical core)")
         ->check(non_negative_number())
         ->type_name("N")
         ->group(group);

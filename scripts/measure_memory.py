@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Peak memory of a run's stages with many short queries, against the model's file and its key-value cache.
 
-    scripts/measure_memory.py --program build/release/bin/valuelens --folder FOLDER [--queries 20000] [--model smollm2-135m:bf16]
+    scripts/measure_memory.py --program build/release/bin/valuelens --folder FOLDER [--queries 20000] [--model smollm2-135m:bf16|FILE.gguf]
 
 One concept, so two responses to each query, of one token; labels by a word list. Every stage is a process of its own, and so is the whole
 run with a sixteenth of the queries, for comparison. Interrupted, the same command goes on; the peak is then that of the last part.
@@ -113,11 +113,14 @@ def main():
     parser.add_argument("--activations", default="f32", choices=["f32", "f16"])
     parser.add_argument("-t", "--threads", type=int, default=0)
     options = parser.parse_args()
-    settings = (options.model, options.activations, options.threads)
+    spec = os.path.abspath(options.model) if options.model.endswith(".gguf") else options.model
+    settings = (spec, options.activations, options.threads)
 
-    fetched = subprocess.run([options.program, "models", "fetch", *options.model.replace(":", " --type ").split(), "--json"],
-                             capture_output=True, text=True, check=True)
-    model = json.loads(fetched.stdout)["path"]
+    model = options.model
+    if not model.endswith(".gguf"):
+        fetched = subprocess.run([options.program, "models", "fetch", *model.replace(":", " --type ").split(), "--json"],
+                                 capture_output=True, text=True, check=True)
+        model = json.loads(fetched.stdout)["path"]
     model_mib = os.path.getsize(model) / 2**20
     cache = cache_mib(model)
     few = options.queries // 16

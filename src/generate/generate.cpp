@@ -299,18 +299,56 @@ GenerateResult run_generate(RunDb & db, const fs::path & run_dir, const Generati
     return result;
 }
 
-std::vector<std::size_t> verify_shards(RunDb & db, const fs::path & run_dir, ProgressSink & progress,
-                                       std::stop_token stop) {
-    std::vector<std::size_t> removed;
+namespace {
+
+constexpr std::uint64_t shown_bytes = 1ULL << 30; // more than that takes seconds to hash, which a person should see
+
+struct ShardFiles {
+    struct Shard {
+        SliceRow slice;
+        fs::path path;
+        std::uint64_t bytes = 0;
+    };
+    std::vector<Shard> shards;
+    std::uint64_t bytes = 0;
+};
+
+ShardFiles stored_shards(const RunDb & db, const fs::path & run_dir) {
+    ShardFiles files;
     for (const SliceRow & slice : db.slices()) {
-        stop_if_asked(stop);
         if (!slice.shard) {
             continue;
         }
         const fs::path path = run_dir / *slice.shard;
+        std::error_code missing;
+        const std::uintmax_t size = fs::file_size(path, missing);
+        files.shards.push_back({slice, path, missing ? 0 : size});
+        files.bytes += files.shards.back().bytes;
+    }
+    return files;
+}
+
+} // namespace
+
+std::vector<std::size_t> verify_shards(RunDb & db, const fs::path & run_dir, ProgressSink & progress,
+                                       std::stop_token stop) {
+    std::vector<std::size_t> removed;
+    const ShardFiles files = stored_shards(db, run_dir);
+    const bool takes_long = files.bytes > shown_bytes;
+    if (takes_long) {
+        progress.start("check activations", files.bytes >> 20, "MiB");
+    }
+    std::uint64_t checked = 0;
+    for (const auto & [slice, path, bytes] : files.shards) {
+        stop_if_asked(stop);
         std::error_code ignored;
         const bool present = fs::exists(path, ignored);
-        if (present && sha256_file(path) == slice.shard_sha256) {
+        const bool whole = present && sha256_file(path) == slice.shard_sha256;
+        checked += bytes;
+        if (takes_long) {
+            progress.advance(checked >> 20);
+        }
+        if (whole) {
             continue;
         }
         progress.message(LogLevel::warning,
@@ -319,6 +357,9 @@ std::vector<std::size_t> verify_shards(RunDb & db, const fs::path & run_dir, Pro
                                      path.string(), present ? "is damaged" : "is missing", slice.n));
         db.remove_slice(slice.slice);
         removed.push_back(slice.slice);
+    }
+    if (takes_long) {
+        progress.finish();
     }
     return removed;
 }

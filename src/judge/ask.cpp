@@ -78,7 +78,7 @@ private:
             }
         }
         std::size_t done = 0;
-        scheduler_.run(
+        const SchedulerStats stats = scheduler_.run(
             requests,
             [&](std::size_t index, Response && response) {
                 const auto [i, k] = places[index];
@@ -90,6 +90,9 @@ private:
                 }
             },
             progress, std::move(stop));
+        progress.message(LogLevel::debug,
+                         fmt::format("judge: {} of {} tokens of questions were read with a neighbour's",
+                                     stats.shared_tokens, stats.prompt_tokens));
         return odds;
     }
 

@@ -18,6 +18,13 @@
 namespace valuelens {
 namespace {
 
+void warn_of_same_model(const std::string & name, const std::string & key, ProgressSink & progress) {
+    progress.message(LogLevel::warning,
+                     fmt::format("judge and subject are the same model ({}): its labels lean on the very directions "
+                                 "that are sought. Give another {}",
+                                 name, key));
+}
+
 std::shared_ptr<Model> load_judge_model(const std::string & spec, const RunConfig & config, const Subject & subject,
                                         bool engine_is_judges, ProgressSink & progress, std::stop_token stop) {
     ModelOptions options;
@@ -33,12 +40,7 @@ std::shared_ptr<Model> load_judge_model(const std::string & spec, const RunConfi
     // Another file of the same model (quantised otherwise) bears the same name.
     if (!subject.identity.empty() &&
         (model->info().identity == subject.identity || model->info().name == subject.name)) {
-        progress.message(
-            LogLevel::warning,
-            fmt::format(
-                "judge and subject are the same model ({}): its labels lean on the very directions that are sought. "
-                "Give another judge.model",
-                model->info().name));
+        warn_of_same_model(model->info().name, "judge.model", progress);
     }
     return model;
 }
@@ -86,10 +88,14 @@ void require_judge_model(const RunConfig & config) {
     }
 }
 
-// A file that can be read as a model, or a name that can be fetched.
-void require_known_model(const std::string & spec) {
+// A file that can be read as a model, or a name that can be fetched. Where judge and subject are both here and the
+// same, that is said now and not after hours of generating.
+void require_known_model(const std::string & spec, const Subject & subject, ProgressSink & progress) {
     if (const std::optional<std::filesystem::path> file = local_model(spec)) {
-        read_model_info(file->string());
+        const ModelInfo judge = read_model_info(file->string());
+        if (!subject.identity.empty() && (subject.identity == judge.identity || subject.name == judge.name)) {
+            warn_of_same_model(judge.name, "judge.model", progress);
+        }
         return;
     }
     const std::string name = spec.substr(0, spec.find(':'));
@@ -132,11 +138,7 @@ OpenJudge open_server_judge(const RunConfig & config, const ConceptSet & concept
     options.prompt = load_ask_prompt(config.judge_prompt, service->model());
     std::string quality = options.prompt.quality;
     if (config.generate_source == "server" && config.generate_server.model == service->model()) {
-        progress.message(
-            LogLevel::warning,
-            fmt::format("judge and subject are the same model ({}): its labels lean on the very directions "
-                        "that are sought. Give another judge.server_model",
-                        service->model()));
+        warn_of_same_model(service->model(), "judge.server_model", progress);
     }
     return {make_server_judge(std::move(service), concepts, std::move(options), progress, std::move(stop)),
             std::move(quality)};
@@ -194,15 +196,20 @@ OpenJudge open_judge(const RunConfig & config, const ConceptSet & concepts, cons
 
 void check_judge_config(const RunConfig & config, const ConceptSet & concepts, ProgressSink & progress,
                         std::stop_token stop) {
+    Subject subject; // unknown where it is yet to be fetched
+    if (const std::optional<std::filesystem::path> file = local_model(config.model)) {
+        const ModelInfo info = read_model_info(file->string());
+        subject = {info.name, info.identity};
+    }
     if (config.judge_kind == "probe") {
-        for (const Probe & probe : chosen_probes(config.judge_probe, "")) {
+        for (const Probe & probe : chosen_probes(config.judge_probe, subject.name)) {
             require_concepts(probe, concepts);
-            require_known_model(config.judge_model.empty() ? probe.model : config.judge_model);
+            require_known_model(config.judge_model.empty() ? probe.model : config.judge_model, subject, progress);
         }
     } else if (config.judge_kind == "ask") {
         require_judge_model(config);
         load_ask_prompt(config.judge_prompt, "");
-        require_known_model(config.judge_model);
+        require_known_model(config.judge_model, subject, progress);
     } else {
         open_judge(config, concepts, {}, progress, std::move(stop));
     }

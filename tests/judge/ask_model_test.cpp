@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstdio>
 
 #include "judge/fake_judge.h"
 #include "judge/judges.h"
@@ -43,7 +44,30 @@ TEST_F(Ask, NothingIsNeitherYesNorNo) {
     EXPECT_NEAR(answers[0][1], 0.5, 0.02);
 }
 
-TEST_F(Ask, ATextIsReadOnceForAllValuesWithTheSameAnswers) {
+/// What the judge says of the tokens it read.
+class Words : public ProgressSink {
+public:
+    void message(LogLevel, std::string_view text) override { said += text; }
+    std::string said;
+};
+
+TEST_F(Ask, ATextIsReadOnceForAllValues) {
+    std::string text;
+    for (int i = 0; i < 30; ++i) {
+        text += "She nursed her sick neighbour for weeks. ";
+    }
+    const auto length = static_cast<unsigned long>(model->tokenize(text, false, false).size());
+    const std::vector<JudgeItem> items{{"r0", text + "Alone.", {0, 1}}, {"r1", text + "Unpaid.", {0, 1}}};
+    Words words;
+    make()->judge(items, words, {});
+    unsigned long shared = 0;
+    unsigned long all = 0;
+    ASSERT_EQ(std::sscanf(words.said.c_str(), "judge: %lu of %lu tokens", &shared, &all), 2) << words.said;
+    EXPECT_GT(all, 4 * length);
+    EXPECT_GE(shared, 2 * length) << "each text once, for two values";
+}
+
+TEST_F(Ask, ManyValuesOfATextHaveTheAnswersOfOne) {
     const std::vector<JudgeItem> together{{"r0", "She nursed her sick neighbour for weeks.", {0, 1}},
                                           {"r1", "He wants to run the whole company.", {0, 1}}};
     const std::vector<JudgeItem> apart{{"r0", together[0].text, {0}},

@@ -51,6 +51,22 @@ TEST_F(OpenJudgeModel, TheSameFileOrNameIsWarnedOf) {
     EXPECT_THAT(warnings_for({info.name, info.identity}), warning) << "asked, too";
 }
 
+TEST_F(OpenJudgeModel, ItIsSaidBeforeAnythingIsGenerated) {
+    config.model = path;
+    const auto warned = [&] {
+        Warnings warnings;
+        check_judge_config(config, schwartz10(), warnings, {});
+        return warnings.lines;
+    };
+    const auto warning = testing::ElementsAre(testing::HasSubstr("judge and subject are the same model"));
+    EXPECT_THAT(warned(), warning);
+    config.judge_probe = "auto";
+    EXPECT_THAT(warned(), testing::IsEmpty()) << "takes the probe of another model";
+    config.judge_kind = "ask";
+    config.judge_model = path;
+    EXPECT_THAT(warned(), warning);
+}
+
 TEST_F(OpenJudgeModel, AutoLeavesOutTheProbeThatReadsTheSubject) {
     if (test::cached_model("gemma3-270m", "original").empty()) {
         FAIL() << "gemma3-270m is not in the cache";

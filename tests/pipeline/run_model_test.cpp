@@ -355,6 +355,40 @@ TEST_F(Run, AnotherJudgeNeedsRejudge) {
     EXPECT_THAT(run_status(files.run()).judge, testing::HasSubstr("0.1-0.6"));
 }
 
+TEST_F(Run, HowWellTheJudgeAgreesWithPeopleIsKeptWithItsLabels) {
+    const SmallRun files;
+    EXPECT_THAT(summarize_run(whole->run()).judge_quality, testing::Not(testing::HasSubstr("AUROC")))
+        << "labels from a file say nothing of their quality";
+    files.write("words.json", R"({"grandparent": ["tea"], "pirate": ["sea"]})");
+    const auto check_on = [&](const std::string & name, bool right) {
+        std::string texts;
+        for (int i = 0; i < 8; ++i) {
+            const bool first = (i % 2 == 0) == right;
+            texts +=
+                fmt::format("{{\"text\": \"{} number {}\", \"labels\": {{\"grandparent\": {}, \"pirate\": {}}}}}\n",
+                            i % 2 == 0 ? "Tea" : "Sea", i, first, !first);
+        }
+        files.write(name, texts);
+        return (files.folder / name).string();
+    };
+    RunRequest again = copy_of_whole(files);
+    again.rejudge = true;
+    again.stages = {Stage::judge};
+    const auto judged_with = [&](const std::string & check) {
+        again.override_config = [&](RunConfig & config) {
+            config.judge_kind = "dictionary";
+            config.judge_file = (files.folder / "words.json").string();
+            config.judge_check = check;
+        };
+        execute_run(again, silent_progress());
+        return summarize_run(files.run()).judge_quality;
+    };
+    EXPECT_THAT(judged_with(check_on("right.jsonl", true)),
+                testing::AllOf(testing::HasSubstr("1.00"), testing::HasSubstr("right.jsonl")));
+    EXPECT_THAT(judged_with(check_on("wrong.jsonl", false)),
+                testing::AllOf(testing::HasSubstr("0.00"), testing::HasSubstr("wrong.jsonl")));
+}
+
 TEST_F(Run, RejudgingKeepsTheLabelsWhereTheNewJudgeCannotBeOpened) {
     const SmallRun files;
     RunRequest again = copy_of_whole(files);
