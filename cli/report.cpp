@@ -75,8 +75,9 @@ void setup_report(CLI::App & app, Context & context) {
             ->type_name("FILE");
     command->add_option("--compare", options->compare, "Other runs, set beside this one")->type_name("RUN...");
     command
-        ->add_option("--include", options->include,
-                     "Results that lie outside the run: what eval, tune, sample or explain wrote")
+        ->add_option(
+            "--include", options->include,
+            "Results that lie outside the run: what eval, tune, sample or explain wrote, the prompts of sample")
         ->type_name("FILE...");
     CLI::Option * serve = command->add_flag("--serve", options->serve, "Show it over HTTP on this machine, live")
                               ->excludes(format)

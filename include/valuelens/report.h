@@ -13,7 +13,8 @@ struct ReportRequest {
     std::filesystem::path run;                  ///< folder of a run, finished or not
     std::vector<std::filesystem::path> compare; ///< folders of other runs, set beside it
     std::vector<std::filesystem::path> include; ///< results outside the run: evaluation or tune JSON, sample JSON
-                                                ///< lines, explanations; told apart by their contents
+                                                ///< lines and their prompts, explanations; told
+                                                ///< apart by their contents
 };
 
 /// The report as a text in one of its formats (docs/report.md): one HTML page that needs no other file, Markdown, or

@@ -1,6 +1,8 @@
 // Elements are made here and nowhere else. Texts become text nodes: nothing that comes from a model or from data is ever
 // read as markup.
 
+import { keep, recall } from "./state.js";
+
 /** el("p", {class: "note", onclick: f}, "text", otherElement, [more]) */
 export function el(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
@@ -20,6 +22,13 @@ export function append(parent, children) {
   }
 }
 
+/** A part that is unfolded by its summary, and stays so when the page is drawn anew. */
+export function disclosure({ key, open = false, ...attributes }, summary, ...children) {
+  const element = el("details", { ...attributes, open: recall(key, open) }, el("summary", {}, summary), ...children);
+  element.addEventListener("toggle", () => keep(key, element.open));
+  return element;
+}
+
 export function svg(tag, attributes = {}, ...children) {
   const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
   for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, String(value));
@@ -29,6 +38,11 @@ export function svg(tag, attributes = {}, ...children) {
 
 export function section(id, title, ...children) {
   return el("section", { id, "aria-labelledby": `${id}-title` }, el("h2", { id: `${id}-title` }, title), ...children);
+}
+
+/** The command that made something, broken between its words alone. */
+export function madeBy(text) {
+  return el("span", { class: "made" }, "made by ", el("code", {}, text.split(" ").flatMap((word, i) => [i > 0 && " ", el("span", { class: "word" }, word)])));
 }
 
 /** A command to copy. */

@@ -1,13 +1,18 @@
 // The frame of every figure: title, controls, legend, the drawing, a sentence on how to read it, downloads, the data as a
 // table and the command that made it.
-import { el } from "./dom.js";
+import { disclosure, el, madeBy } from "./dom.js";
+import { controlBar, settingsOf } from "./controls.js";
 import { saveCsv, savePng, saveSvg } from "./download.js";
 import { table } from "./table.js";
 
 const narrowest = 120; // below it, as while a page is laid out, margins leave no room for marks
+let lastWidth = 0; // of the figures of this page; those of a redrawn page begin with it
 
 const resizing = new ResizeObserver((entries) => {
-  for (const entry of entries) entry.target.redraw?.(entry.contentRect.width);
+  for (const entry of entries) {
+    if (entry.target.isConnected) entry.target.redraw?.(entry.contentRect.width);
+    else resizing.unobserve(entry.target); // of a page that was drawn anew
+  }
 });
 
 function legendItems(legend) {
@@ -19,6 +24,10 @@ function legendItems(legend) {
   });
 }
 
+/** The model and the tool, for pictures that leave the page. */
+let source = "";
+export const setSource = (model) => (source = `${model.model.name || "a model"}, valuelens ${model.tool_version}`);
+
 /**
  * draw(width) gives an <svg> (or null: nothing to draw), data() the rows behind it, note() may give a sentence that changes
  * with the controls. Returns {element, update}: update() draws anew after a control was moved.
@@ -26,53 +35,59 @@ function legendItems(legend) {
 export function figure({ id, title, caption, controls = [], legend = [], draw, data, note, command }) {
   const plot = el("div", { class: "plot" });
   const said = el("p", { class: "readout", "aria-live": "polite" });
-  const behind = el("details", { class: "data" }, el("summary", {}, "Data as a table"));
+  const behind = disclosure({ key: `${id}-data`, class: "data" }, "Data as a table");
   let width = 0;
   const drawing = () => plot.querySelector("svg");
+  const legendNow = () => (typeof legend === "function" ? legend() : legend);
+  const keys = el("div", { class: "legend" });
   const update = () => {
     if (note) said.textContent = note();
+    keys.replaceChildren(...legendItems(legendNow()));
+    keys.hidden = legendNow().length === 0;
     if (width >= narrowest) {
       const made = draw(width);
       plot.replaceChildren(made ?? el("p", { class: "note" }, "There is nothing to draw here."));
       if (made) {
         made.setAttribute("role", "img");
-        made.setAttribute("aria-label", `${title}. ${note ? note() : caption} The data stand in the table below.`);
+        made.setAttribute("aria-label", [`${title}.`, settingsOf(controls) && `${settingsOf(controls)}.`, note ? note() : caption, "The data stand in the table below."].filter(Boolean).join(" "));
       }
     }
     if (behind.open) fill();
   };
   const fill = () => {
     behind.querySelector(".table")?.remove();
-    behind.append(table({ caption: title, rows: data(), pageSize: 50 }).element);
+    behind.append(table({ id: `${id}-table`, caption: title, rows: data(), pageSize: 50 }).element);
   };
-  behind.addEventListener("toggle", () => behind.open && fill());
+  behind.addEventListener("toggle", () => behind.open && !behind.querySelector(".table") && fill());
   plot.redraw = (now) => {
     if (Math.abs(now - width) >= 1) {
-      width = now;
+      width = lastWidth = now;
       update();
     }
   };
   resizing.observe(plot);
+  const picture = (save) => drawing() && save(drawing(), { title, settings: settingsOf(controls), note: note?.() ?? "", legend: legendNow(), source }, id);
   const button = (label, act) => el("button", { type: "button", class: "small", onclick: act, "aria-label": `${title}: download ${label}` }, label);
   const element = el(
     "figure",
     { id, class: "figure" },
     el("h3", {}, title),
-    controls.length > 0 && el("div", { class: "controls" }, controls.map((control) => control.element)),
-    legend.length > 0 && el("div", { class: "legend" }, legendItems(legend)),
+    controlBar(controls),
+    keys,
     plot,
     note && said,
     el("figcaption", {}, caption),
     el(
       "div",
       { class: "tools" },
-      button("SVG", () => drawing() && saveSvg(drawing(), title, legend, id)),
-      button("PNG", () => drawing() && savePng(drawing(), title, legend, id)),
+      button("SVG", () => picture(saveSvg)),
+      button("PNG", () => picture(savePng)),
       button("CSV", () => saveCsv(data(), id)),
-      command && el("span", { class: "made" }, "made by ", el("code", {}, command)),
+      command && madeBy(command),
     ),
     behind,
   );
-  if (note) said.textContent = note();
+  width = lastWidth;
+  update();
   return { element, update };
 }

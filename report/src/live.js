@@ -1,5 +1,5 @@
 // A live report asks its server how far the run is, and draws itself anew when there is something new.
-import { el } from "./dom.js";
+import { disclosure, el } from "./dom.js";
 
 const every = 3000;
 
@@ -14,7 +14,7 @@ export function follow(address, redraw) {
   const said = el("span", {});
   const bar = el("progress", { max: 1, value: 0, "aria-label": "Progress of the run" });
   const events = el("ul", {});
-  const panel = el("aside", { id: "live", "aria-label": "Progress of the run" }, bar, said, el("details", {}, el("summary", {}, "Log"), events));
+  const panel = el("aside", { id: "live", "aria-label": "Progress of the run" }, bar, said, disclosure({ key: "live-log" }, "Log", events));
   let revision = null;
   const look = async () => {
     try {

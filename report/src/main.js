@@ -1,6 +1,8 @@
 import { append, el } from "./dom.js";
 import { themeSwitch } from "./theme.js";
 import { follow } from "./live.js";
+import { setSource } from "./figure.js";
+import { inUse, replaceContents } from "./redraw.js";
 import { summary } from "./sections/summary.js";
 import { vectors } from "./sections/vectors.js";
 import { circle } from "./sections/circle.js";
@@ -37,17 +39,27 @@ function contents(sections) {
 }
 
 function draw(model) {
-  const main = document.getElementById("report");
+  setSource(model);
   const sections = parts.flatMap((part) => made(part, model)).filter(Boolean);
-  const place = document.createDocumentFragment();
-  append(place, [header(model), contents(sections), sections]);
-  const height = main.offsetHeight;
-  main.style.minHeight = `${height}px`; // so that a redrawn page stays where it was scrolled to
-  main.replaceChildren(place);
-  requestAnimationFrame(() => (main.style.minHeight = ""));
+  const contents_ = document.createDocumentFragment();
+  append(contents_, [header(model), contents(sections), sections]);
+  replaceContents(document.getElementById("report"), contents_);
+}
+
+let latest = null;
+
+/** Draws what a run has made since; not while the reader has hold of something. */
+function redraw(model) {
+  latest = model;
+  const attempt = () => {
+    if (latest !== model) return; // a later one is under way
+    if (inUse()) setTimeout(attempt, 300);
+    else draw(model);
+  };
+  attempt();
 }
 
 draw(JSON.parse(document.getElementById("model").textContent));
 const live = document.body.dataset.live;
-if (live) document.body.prepend(follow(live, draw));
+if (live) document.body.prepend(follow(live, redraw));
 document.documentElement.dataset.ready = "";

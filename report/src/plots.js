@@ -99,27 +99,60 @@ export function forest({ width, rows, label, reference, domain, colors, symbols,
   });
 }
 
-/** A square of cells {x, y, value}, coloured from violet (-limit) over the ground's grey to orange (limit). */
-export function heat({ width, cells, xs, ys, limit, xLabel, yLabel, text, marginLeft = 110, marginBottom = 96, size }) {
+const diverging = (limit) => ({ type: "diverging", scheme: "PuOr", domain: [-limit, limit], pivot: 0, unknown: "var(--panel)" });
+
+/** Black or white, whichever is told better from the colour "rgb(r, g, b)" or "#rrggbb" below it. */
+function inkOn(color) {
+  const parts = color.startsWith("#") ? [1, 3, 5].map((i) => parseInt(color.slice(i, i + 2), 16)) : color.match(/\d+/g).slice(0, 3).map(Number);
+  const [r, g, b] = parts.map((part) => part / 255).map((part) => (part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4));
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b > 0.179 ? "#000" : "#fff";
+}
+
+/** What the colours of a heat map mean, as a strip with numbers. */
+function colorBar(width, limit, label) {
+  const n = 80;
+  const steps = [...Array(n).keys()].map((i) => [limit * ((2 * i) / n - 1), limit * ((2 * (i + 1)) / n - 1)]);
+  return plot({
+    width: Math.min(width, 320), height: 50, marginLeft: 20, marginRight: 20, marginTop: 18, marginBottom: 20, className: "color-bar",
+    x: { domain: [-limit, limit], ticks: [-1, -0.5, 0, 0.5, 1].map((part) => part * limit), tickSize: 3, label: null, tickFormat: (at) => String(Number(at.toPrecision(2))).replace("-", "−") },
+    y: { axis: null, domain: [0, 1] },
+    color: diverging(limit),
+    marks: [
+      Plot.rect(steps, { x1: (step) => step[0], x2: (step) => step[1] + limit / n / 4, y1: 0, y2: 1, fill: (step) => (step[0] + step[1]) / 2 }),
+      Plot.text([label], { frameAnchor: "top-left", dy: -14, fill: "var(--ink)", text: (text) => text }),
+    ],
+  });
+}
+
+/**
+ * A square of cells {x, y, value} under its colour bar: from violet (-limit) over grey to orange (limit). of: what the
+ * numbers are.
+ */
+export function heat({ width, cells, xs, ys, limit, of, xLabel, yLabel, text, marginLeft = 110, marginBottom = 96, size }) {
   const wide = width >= 520;
   const side = Math.min(width, size ?? 560);
-  return plot({
+  const left = wide ? marginLeft : Math.min(marginLeft, 100);
+  const scale = Plot.scale({ color: diverging(limit) });
+  const few = (all) => (all.length > 20 ? all.filter((_, i) => i % 5 === 0) : all);
+  const map = plot({
     width: side,
-    height: side * (ys.length / xs.length) * (marginLeft > 60 ? 0.95 : 1) + 20,
-    marginLeft: wide ? marginLeft : Math.min(marginLeft, 92),
+    height: (side - left - 20) * (ys.length / xs.length) * (wide || ys.length > 20 ? 1 : 1.1) + marginBottom + 10,
+    marginLeft: left,
     marginBottom,
     marginTop: 10,
-    x: { domain: xs, label: xLabel, tickRotate: marginBottom > 60 ? -50 : 0, ticks: xs.length > 20 ? xs.filter((_, i) => i % 5 === 0) : undefined },
-    y: { domain: ys, label: yLabel, ticks: ys.length > 20 ? ys.filter((_, i) => i % 5 === 0) : undefined },
-    color: { type: "diverging", scheme: "PuOr", domain: [-limit, limit], pivot: 0, unknown: "var(--panel)" },
+    x: { domain: xs, label: xLabel, labelArrow: "none", tickRotate: marginBottom > 60 ? -50 : 0, ticks: few(xs) },
+    y: { domain: ys, label: yLabel, labelArrow: "none", axis: null },
+    color: diverging(limit),
     marks: [
+      Plot.axisY({ ticks: few(ys), label: yLabel, labelArrow: "none", tickSize: 4, lineWidth: (left - 6) / 12, textOverflow: "ellipsis-end" }),
       Plot.cell(cells, { x: "x", y: "y", fill: "value", inset: xs.length > 20 ? 0 : 0.5 }),
       text && wide && Plot.text(cells.filter((cell) => Number.isFinite(cell.value)), { x: "x", y: "y", text: (cell) => cell.value.toFixed(2).replace("-", "−"), fontSize: 10,
-        fill: (cell) => (Math.abs(cell.value) / limit > 0.55 ? "white" : "#222") }),
+        fill: (cell) => inkOn(scale.apply(cell.value)) }),
       Plot.tip(cells.filter((cell) => Number.isFinite(cell.value)), Plot.pointer({ x: "x", y: "y", fill: "var(--ground)", stroke: "var(--line)",
         title: (cell) => `${cell.y} × ${cell.x}\n${cell.value.toFixed(3)}` })),
     ],
   });
+  return beside([colorBar(side, limit, of), map], 4, true);
 }
 
 export { Plot };

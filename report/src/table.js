@@ -1,6 +1,8 @@
 // A table that sorts by its column heads and shows so many rows at a time.
 import { el } from "./dom.js";
 import { defined } from "./format.js";
+import { saveCsv } from "./download.js";
+import { keep, recall } from "./state.js";
 
 const plain = (value) => (typeof value === "number" ? String(Math.abs(value) < 1e-4 && value !== 0 ? value.toExponential(2) : Number(value.toPrecision(5))) : (value ?? "–"));
 
@@ -13,24 +15,27 @@ function compare(a, b) {
 }
 
 /**
+ * id: what its order and page are kept under, and the name of its CSV where csv() gives the rows of one.
  * columns: [{key, label, show(row) -> text or element, value(row) -> what it sorts by, numeric}]; absent: those of the rows.
  * Returns {element, setRows}.
  */
-export function table({ id, caption, columns, rows, pageSize = 25, sort }) {
+export function table({ id, caption, columns, rows, pageSize = 25, sort, csv }) {
   const names = columns ?? [...new Set(rows.flatMap((row) => Object.keys(row)))].map((key) => ({
     key,
     label: key,
     numeric: rows.some((row) => typeof row[key] === "number"),
   }));
   const valueOf = (column, row) => (column.value ? column.value(row) : row[column.key]);
-  let order = sort ?? null; // {key, descending}
-  let page = 0;
+  const kept = recall(id, {});
+  let order = names.some((name) => name.key === kept.order?.key) ? kept.order : (sort ?? null); // {key, descending}
+  let page = kept.page ?? 0;
   const heads = new Map();
   const body = el("tbody");
   const count = el("span", { class: "count", "aria-live": "polite" });
   const back = el("button", { type: "button", class: "small", onclick: () => show(page - 1) }, "Previous");
   const on = el("button", { type: "button", class: "small", onclick: () => show(page + 1) }, "Next");
-  const pager = el("div", { class: "pager" }, back, on, count);
+  const download = csv && el("button", { type: "button", class: "small", onclick: () => saveCsv(csv(), id), "aria-label": `${caption}: download CSV` }, "CSV");
+  const pager = el("div", { class: "pager" }, back, on, count, download);
 
   const sorted = () => {
     if (!order) return rows;
@@ -54,6 +59,7 @@ export function table({ id, caption, columns, rows, pageSize = 25, sort }) {
     if (rows.length === 0) body.append(el("tr", {}, el("td", { colspan: names.length }, "No rows.")));
     back.disabled = page === 0;
     on.disabled = page === pages - 1;
+    keep(id, { order, page });
     count.textContent = pages > 1 ? `${page * pageSize + 1}–${page * pageSize + shown.length} of ${rows.length}` : `${rows.length} rows`;
     back.hidden = on.hidden = pages === 1;
     for (const [key, head] of heads) {
@@ -82,7 +88,7 @@ export function table({ id, caption, columns, rows, pageSize = 25, sort }) {
       el("table", {}, el("caption", { class: "hidden" }, caption), el("thead", {}, head), body)),
     pager,
   );
-  show(0);
+  show(page);
   return {
     element,
     setRows(now) {

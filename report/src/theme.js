@@ -1,10 +1,11 @@
 // Light, dark, or as the system says. Printing is always light (page.css).
 import { el } from "./dom.js";
+import { keep, recall } from "./state.js";
 
 const key = "valuelens-theme";
 const stored = () => {
   try {
-    return localStorage.getItem(key) ?? "auto";
+    return recall(key) ?? localStorage.getItem(key) ?? "auto";
   } catch {
     return "auto"; // a page from disk may have no storage
   }
@@ -20,6 +21,7 @@ export function themeSwitch() {
   const input = el("select", { id: "theme" }, ["auto", "light", "dark"].map((theme) => el("option", { value: theme, selected: theme === at }, theme)));
   input.addEventListener("change", () => {
     apply(input.value);
+    keep(key, input.value);
     try {
       localStorage.setItem(key, input.value);
     } catch {

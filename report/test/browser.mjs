@@ -97,16 +97,73 @@ async function tables() {
 }
 
 async function steering() {
-  const matrix = page.locator("#leakage-matrix-0");
+  const matrix = page.locator("#leakage-matrix-leakage-en");
   check((await matrix.locator("select").first().locator("option").allInnerTexts()).join() === "shared@2,shared@4", "the matrix is of one direction and strength at a time");
-  const before = await drawing("leakage-matrix-0");
+  const before = await drawing("leakage-matrix-leakage-en");
   await matrix.locator("select").first().selectOption("shared@4");
-  check((await drawing("leakage-matrix-0")) !== before, "another strength is another matrix");
+  check((await drawing("leakage-matrix-leakage-en")) !== before, "another strength is another matrix");
   await matrix.locator("details.data summary").click();
   check((await matrix.locator("details.data .count").innerText()).endsWith("of 100"), "ten values steered, ten measured");
   const leakage = page.locator("section#evaluations .evaluation", { hasText: "leakage.json" });
   check((await leakage.locator("thead th").count()) === 5, "of twenty interventions one is shown at a time");
+  const asked = await page.locator("#steering .asked").first().innerText();
+  check(asked.includes("What do you want?") && asked.includes("<img"), `answers stand under what was asked: ${asked}`);
+  check((await page.locator("#steering select option", { hasText: "p1: What do you want?" }).count()) === 1, "prompts are chosen by what they say");
   check((await page.locator("#explanations article").first().innerText()).includes("detection 0.80 [0.70, 0.90]"), "an explanation stands with its score");
+}
+
+/** Names in the circle that cover each other or leave the drawing, over layers and kinds of axes. */
+async function circleNames(where) {
+  const crowded = [];
+  for (const kind of ["shared", "intrinsic"]) {
+    await page.locator(`#circle-kind input[value=${kind}]`).check();
+    await page.locator("#circle-layer").focus();
+    await page.keyboard.press("Home");
+    for (let layer = 0; layer < 6; ++layer) {
+      crowded.push(...(await page.locator("#circle-plane .plot").evaluate((plot) => {
+        const frame = plot.getBoundingClientRect();
+        const names = [...plot.querySelectorAll(".theory-name text, .measured-name text")].map((text) => ({ name: text.textContent, box: text.getBoundingClientRect() }));
+        const meet = (a, b) => Math.min(a.right, b.right) - Math.max(a.left, b.left) > 2 && Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 3;
+        const off = names.filter(({ box }) => box.left < frame.left || box.right > frame.right || box.top < frame.top || box.bottom > frame.bottom).map(({ name }) => `${name} sticks out`);
+        return [names.length === 0 ? "no names" : "", ...off, ...names.flatMap((a, i) => names.slice(i + 1).filter((b) => meet(a.box, b.box)).map((b) => `${a.name} on ${b.name}`))].filter(Boolean);
+      })).map((what) => `${kind}, layer ${layer}: ${what}`));
+      await page.keyboard.press("ArrowRight");
+    }
+  }
+  check(crowded.length === 0, `names in the circle can be read (${where}): ${crowded.join("; ")}`);
+}
+
+/** Texts of the page with less than 4.5 to 1 between them and the ground below them (WCAG AA). */
+async function contrast(theme) {
+  await page.emulateMedia({ colorScheme: theme });
+  const poor = await page.evaluate(() => {
+    const rgb = (color) => (color.match(/[\d.]+/g) ?? []).map(Number);
+    const light = ([r, g, b]) => [r, g, b].map((one) => one / 255).map((one) => (one <= 0.04045 ? one / 12.92 : ((one + 0.055) / 1.055) ** 2.4)).reduce((sum, one, i) => sum + one * [0.2126, 0.7152, 0.0722][i], 0);
+    const groundOf = (element) => {
+      for (let at = element; at; at = at.parentElement) {
+        const color = rgb(getComputedStyle(at).backgroundColor);
+        if (color.length === 3 || color[3] === 1) return color;
+      }
+      return [255, 255, 255];
+    };
+    const found = new Set();
+    for (const element of document.querySelectorAll("body *:not(svg *):not(option):not(mark)")) {
+      const own = [...element.childNodes].some((node) => node.nodeType === Node.TEXT_NODE && node.textContent.trim());
+      if (!own || element.disabled || element.getClientRects().length === 0) continue;
+      const [a, b] = [light(rgb(getComputedStyle(element).color)), light(groundOf(element))].sort((x, y) => y - x);
+      if ((a + 0.05) / (b + 0.05) < 4.5) found.add(`${element.tagName}.${element.className} ${((a + 0.05) / (b + 0.05)).toFixed(1)}`);
+    }
+    return [...found];
+  });
+  check(poor.length === 0, `texts stand out from their ground (${theme}): ${poor.join(", ")}`);
+  await page.emulateMedia({ colorScheme: "light" });
+}
+
+async function heatMaps() {
+  for (const id of ["value-cosines", "layer-cosines", "leakage-matrix-leakage-en"]) {
+    const bar = await page.locator(`#${id} .plot svg svg`).first().innerText().catch(() => page.locator(`#${id} .plot svg svg`).first().textContent());
+    check(/−\d/.test(bar) && /cosine|difference/.test(bar), `the colours of ${id} have a scale with numbers: ${bar}`);
+  }
 }
 
 async function downloads() {
@@ -115,6 +172,12 @@ async function downloads() {
   const svg = (await download("circle-plane", "SVG")).contents.toString();
   const wellFormed = await page.evaluate((source) => new DOMParser().parseFromString(source, "image/svg+xml").querySelector("parsererror") === null, svg);
   check(svg.startsWith("<svg") && wellFormed && !svg.includes("var(--"), "the SVG is whole and needs no style sheet");
+  const words = await page.evaluate((source) => [...new DOMParser().parseFromString(source, "image/svg+xml").querySelectorAll("svg > text")].map((text) => text.textContent).join(" "), svg);
+  check(/Layer \d; Axes: unique to the model's own way/.test(words) && words.includes("R²") && words.includes("valuelens"), `a saved picture says what its controls were set to and whence it comes: ${words}`);
+  await page.locator("#neurons-search").fill("");
+  const [table] = await Promise.all([page.waitForEvent("download"), page.locator("#neuron-table .pager button", { hasText: "CSV" }).click()]);
+  const neurons = readFileSync(await table.path()).toString();
+  check(table.suggestedFilename() === "neuron-table.csv" && neurons.startsWith("value,layer,neuron,norm,angle_shared,"), `the neurons can be taken as CSV: ${neurons.slice(0, 60)}`);
   const png = (await download("circle-plane", "PNG")).contents;
   check(png.subarray(1, 4).toString() === "PNG" && png.length > 5000, "the PNG is a picture");
   writeFileSync(join(screenshots, "circle-plane.svg"), svg);
@@ -135,12 +198,75 @@ async function looks() {
   await page.emulateMedia({ media: "print", colorScheme: "dark" });
   check((await ground()) === light, "print is light");
   check(!(await page.locator("nav").isVisible()), "print has no navigation");
+  check((await page.locator("#circle-plane .settings").isVisible()) && (await text("#circle-plane .settings")) === "Layer 3; Axes: shared axes", "print says what the controls are set to");
   await page.emulateMedia({ media: "screen", colorScheme: "light" });
   await page.setViewportSize({ width: 360, height: 740 });
   await page.waitForTimeout(500);
   check((await overflow()) <= 0, `at 360 pixels nothing sticks out sideways (${await overflow()} pixels)`);
   await shot("narrow-whole", { fullPage: true });
+  await circleNames("360 pixels");
   await page.setViewportSize({ width: 1280, height: 900 });
+}
+
+/** What a reader of a live page has set, as he left it. */
+const reader = () => page.evaluate(() => {
+  const at = document.activeElement;
+  return {
+    focus: at.id || at.closest("[id]")?.id, caret: at.type === "search" ? at.selectionStart : null, place: Math.round(at.getBoundingClientRect().top),
+    layer: document.querySelector("#circle-layer").value, kind: document.querySelector("#circle-kind input:checked").value,
+    filter: document.querySelector("#neurons-value").value, word: document.querySelector("#neurons-search").value,
+    sort: document.querySelector("#neuron-table th[aria-sort]").textContent + document.querySelector("#neuron-table th[aria-sort]").ariaSort,
+    page: document.querySelector("#circle-plane details .count").textContent, rows: document.querySelector("#circle-plane details tbody").textContent,
+    open: [...document.querySelectorAll("details[open]")].length, scrolled: document.querySelector("#neuron-table .scroll").scrollLeft,
+  };
+});
+
+/** The run makes something; the page shows it. */
+async function moveOn(words, prompt) {
+  writeFileSync(join(run, "samples", "live.jsonl"), `{"id": "${prompt}", "intervention": "base", "text": "${words}", "finish": "end_of_turn"}\n`);
+}
+
+const shows = (words) => page.waitForFunction((text) => document.body.textContent.includes(text), words, { timeout: 30000 }).then(() => true, () => false);
+
+async function staysWithTheReader() {
+  await page.setViewportSize({ width: 360, height: 740 }); // so that the table scrolls sideways
+  await page.emulateMedia({ reducedMotion: "reduce" }); // so that the page stands still when it is looked at
+  await page.locator("#circle-kind input[value=intrinsic]").check();
+  await page.locator("#circle-plane details.data summary").click();
+  await page.locator("#circle-plane details.data th", { hasText: "x" }).first().locator("button").click();
+  await page.locator("#neurons-value").selectOption("power");
+  await page.locator("#neuron-table th", { hasText: "layer" }).locator("button").click();
+  await page.locator("#neuron-table .scroll").evaluate((table) => (table.scrollLeft = 40));
+  await page.locator("#circle-layer").focus();
+  await page.keyboard.press("Home");
+  await page.keyboard.press("ArrowRight");
+  const before = await reader();
+  check(before.scrolled === 40 && before.layer === "1" && before.focus === "circle-layer", "the reader is at work");
+  await moveOn("as it went on", "p9");
+  check(await shows("as it went on"), "the live page shows what the run has made since");
+  check(JSON.stringify(await reader()) === JSON.stringify(before), `a redrawing changes nothing that the reader has set: ${JSON.stringify(before)}, then ${JSON.stringify(await reader())}`);
+  await page.keyboard.press("ArrowRight");
+  check((await page.locator("#circle-layer").inputValue()) === "2", "the slider answers to the keyboard without being sought anew");
+
+  await page.locator("#neurons-search").fill("12");
+  await page.keyboard.press("ArrowLeft");
+  const typing = await reader();
+  await moveOn("and went on", "p9");
+  check(await shows("and went on"), "a second time");
+  check(JSON.stringify(await reader()) === JSON.stringify(typing) && typing.caret === 1, `the caret stays where it was: ${JSON.stringify(typing)}, then ${JSON.stringify(await reader())}`);
+
+  const slider = await page.locator("#vectors-layer").elementHandle();
+  await slider.scrollIntoViewIfNeeded();
+  const box = await slider.boundingBox();
+  await page.mouse.move(box.x + box.width / 3, box.y + box.height / 2);
+  await page.mouse.down();
+  const came = page.waitForResponse((response) => response.url().endsWith("model.json"));
+  await moveOn("on and on", "p9");
+  await came;
+  await page.mouse.move(box.x + box.width / 2, box.y + box.height / 2);
+  check(await slider.evaluate((element) => element.isConnected), "a slider that is held is not drawn anew");
+  await page.mouse.up();
+  check(await shows("on and on"), "it is, once it is let go");
 }
 
 async function reachable() {
@@ -162,7 +288,11 @@ if (mode === "disk") {
   await opened();
   await nothingHostile();
   await sections();
+  await contrast("light");
+  await contrast("dark");
   await looks();
+  await circleNames("1280 pixels");
+  await heatMaps();
   await sliders();
   await tables();
   await steering();
@@ -174,9 +304,7 @@ if (mode === "disk") {
   await page.goto(address);
   await opened();
   await page.waitForFunction(() => document.querySelector("#live span").textContent.includes("finished"));
-  writeFileSync(join(run, "samples", "live.jsonl"), '{"id": "p9", "intervention": "base", "text": "as it went on", "finish": "end_of_turn"}\n');
-  const came = await page.waitForFunction(() => document.body.textContent.includes("as it went on"), null, { timeout: 30000 }).catch(() => null);
-  check(came !== null, "the live page shows what the run has made since");
+  await staysWithTheReader();
   check(requests.every((url) => url.startsWith(address) || url.startsWith("data:")), `a live page asks its own server alone: ${requests.join(", ")}`);
 }
 check(said.length === 0, `the console stayed silent, but it said: ${said.join(" | ")}`);

@@ -226,6 +226,18 @@ Json neurons(const Json & model) {
                    rule);
 }
 
+/// "run/axes.safetensors:power/shared,layers=4-9,unit=resid" -> "power/shared (layers=4-9, unit=resid)".
+std::string short_spec(const std::string & spec) {
+    const std::size_t comma = std::min(spec.find(','), spec.size());
+    const std::size_t colon = spec.rfind(':', comma);
+    const std::size_t begin = colon == std::string::npos ? 0 : colon + 1;
+    std::string text = spec.substr(begin, comma - begin);
+    for (std::size_t at = comma; at < spec.size(); ++at) {
+        text += at == comma ? std::string(" (") : spec[at] == ',' ? std::string(", ") : std::string(1, spec[at]);
+    }
+    return comma == spec.size() ? text : text + ")";
+}
+
 /// The tuned interventions at their chosen strengths.
 Json steering(const Json & model) {
     constexpr const char * question =
@@ -248,10 +260,10 @@ Json steering(const Json & model) {
                     ++n;
                     beyond += (less ? gain.high < 0 : gain.low > 0) ? 1 : 0;
                     if (n <= 3) {
-                        answer += fmt::format("{} {} {}: gain {} points of likeness, accuracy drop {} points. ",
-                                              curve.at("intervention").get<std::string>(),
-                                              tune.at("strength").get<std::string>(), strength, interval_text(gain),
-                                              interval_text(estimate_of(point.at("drop"))));
+                        answer +=
+                            fmt::format("{} at {} {}: gain {} points of likeness, accuracy drop {} points. ",
+                                        short_spec(curve.at("intervention")), tune.at("strength").get<std::string>(),
+                                        strength, interval_text(gain), interval_text(estimate_of(point.at("drop"))));
                     }
                 }
             }
@@ -266,32 +278,89 @@ Json steering(const Json & model) {
     return finding("steering", "steering", question, share_verdict(beyond, n), std::move(answer), rule);
 }
 
-Json evaluations(const Json & model) {
-    constexpr const char * question = "Do independent evaluations see the intervention?";
-    constexpr const char * rule =
-        "clear: at least 80 % of the differences have an interval that leaves out 0; partly: some";
-    std::size_t n = 0, beyond = 0;
-    for (const Json & evaluation : model.at("evaluations")) {
-        for (const Json & row : evaluation.at("results")) {
-            for (const Json & difference : row.at("differences")) {
-                const Estimate e = estimate_of(difference.is_object() ? difference.value("estimate", Json()) : Json());
-                if (!std::isnan(e.low)) {
-                    ++n;
-                    beyond += e.low > 0 || e.high < 0 ? 1 : 0;
-                }
+/// Whether a measure tells what the evaluation asks about. The others tell how its answers came about, or say the same
+/// once more.
+bool asks(const Json & evaluation, const std::string & measure) {
+    // Of cross-lingual evaluations each measure stands once for each language: likeness_centred_en.
+    constexpr const char * bookkeeping[] = {"option_mass",   "judge_mass",   "cut_off",
+                                            "answer_tokens", "answer_words", "inconsistent",
+                                            "identical",     "first_chosen", "logprob_sum"};
+    if (std::any_of(std::begin(bookkeeping), std::end(bookkeeping),
+                    [&](const char * name) { return measure.starts_with(name); })) {
+        return false;
+    }
+    // A raw score rises wherever the model agrees with everything; where there is a centred one, that counts.
+    std::string quantity;
+    bool centred = false;
+    for (const Json & one : evaluation.at("measures")) {
+        if (one.at("name") == measure) {
+            quantity = one.at("quantity");
+            centred = one.at("centred");
+        }
+    }
+    return centred ||
+           std::none_of(evaluation.at("measures").begin(), evaluation.at("measures").end(), [&](const Json & one) {
+               return one.at("centred").get<bool>() && one.at("quantity") == quantity;
+           });
+}
+
+/// Differences of one evaluation from the model as it is.
+struct Differences {
+    std::size_t n = 0;      ///< that have an interval
+    std::size_t beyond = 0; ///< whose interval leaves out 0
+};
+
+/// One difference for each measure that counts, intervention and value; where groups are no values, of all items.
+Differences differences_of(const Json & evaluation) {
+    Differences result;
+    const bool by_value = evaluation.at("group_kind") == "value";
+    for (const Json & row : evaluation.at("results")) {
+        if (row.at("group").is_null() == by_value || !asks(evaluation, row.at("measure"))) {
+            continue;
+        }
+        for (const Json & difference : row.at("differences")) {
+            const Estimate e = estimate_of(difference.is_object() ? difference.value("estimate", Json()) : Json());
+            if (!std::isnan(e.low)) {
+                ++result.n;
+                result.beyond += e.low > 0 || e.high < 0 ? 1 : 0;
             }
         }
     }
-    if (n == 0) {
+    return result;
+}
+
+Json evaluations(const Json & model) {
+    constexpr const char * question = "Do independent evaluations see the intervention?";
+    constexpr const char * rule =
+        "counted is one difference for each measure, intervention and value (where an evaluation is not by value, over "
+        "all items) of the measures that tell what was asked: not how answers came about (option_mass, judge_mass, "
+        "cut_off, lengths, inconsistent, identical or first-chosen verdicts, logprob_sum), and no raw score that "
+        "stands centred, "
+        "too; clear: at least 80 % of these differences have an interval that leaves out 0; partly: some";
+    Differences all;
+    double by_chance = 0;
+    std::string each;
+    for (const Json & evaluation : model.at("evaluations")) {
+        const Differences here = differences_of(evaluation);
+        if (here.n == 0) {
+            continue;
+        }
+        all.n += here.n;
+        all.beyond += here.beyond;
+        by_chance += (1 - evaluation.value("confidence", 0.95)) * static_cast<double>(here.n);
+        each += fmt::format("{}{} {} of {}", each.empty() ? "" : ", ", evaluation.at("evaluation").get<std::string>(),
+                            here.beyond, here.n);
+    }
+    if (all.n == 0) {
         return finding("evaluations", "evaluations", question, not_measured,
                        model.at("evaluations").empty() ? "No evaluation lies in the run yet."
                                                        : "The evaluations compare nothing with the model as it is.",
                        rule);
     }
-    return finding("evaluations", "evaluations", question, share_verdict(beyond, n),
+    return finding("evaluations", "evaluations", question, share_verdict(all.beyond, all.n),
                    fmt::format("{} of {} differences between an intervention and the model as it is have an interval "
-                               "that leaves out 0; of unrelated ones about {:.0f} would by chance.",
-                               beyond, n, std::round(0.05 * static_cast<double>(n))),
+                               "that leaves out 0 ({}); of unrelated ones about {:.0f} would by chance.",
+                               all.beyond, all.n, each, std::round(by_chance)),
                    rule);
 }
 

@@ -1,10 +1,14 @@
 #include "report/model.h"
 
 #include <algorithm>
+#include <map>
+#include <set>
+#include <sstream>
 
 #include "base/fail.h"
 #include "base/hash.h"
 #include "pipeline/run_setup.h"
+#include "report/commands.h"
 #include "report/findings.h"
 #include "report/parts.h"
 
@@ -37,10 +41,48 @@ Json tolerant(Json & problems, Read read) {
     }
 }
 
-/// What was asked for as the model: a name of the catalogue or a path.
-std::string model_path(const RunDb & db, const fs::path & folder) {
-    const auto config = db.meta("config");
-    return config ? parse_run_config(*config, {}, folder).model : "MODEL.gguf";
+/// The keys of the run's configuration that are not the defaults, as "section.key = value".
+Json changed_settings(const RunConfig & config) {
+    std::set<std::string> standard;
+    std::string section;
+    const auto each_setting = [&](const RunConfig & of, auto && take) {
+        std::istringstream lines(to_toml(of));
+        section.clear();
+        for (std::string line; std::getline(lines, line);) {
+            if (line.starts_with("[")) {
+                section = line.substr(1, line.find(']') - 1) + ".";
+            } else if (line.find(" = ") != std::string::npos && !line.starts_with("#")) {
+                take(section + line.substr(0, line.rfind(" # ")));
+            }
+        }
+    };
+    each_setting(RunConfig(), [&](std::string setting) { standard.insert(std::move(setting)); });
+    Json changed = Json::array();
+    each_setting(config, [&](std::string setting) {
+        if (!standard.contains(setting)) {
+            changed.push_back(std::move(setting));
+        }
+    });
+    return changed;
+}
+
+/// What the run was asked for: its model (a name of the catalogue or a path) and settings.
+void add_configuration(Json & model, const RunDb & db, const fs::path & folder) {
+    const auto text = db.meta("config");
+    const RunConfig config = text ? parse_run_config(*text, {}, folder) : RunConfig();
+    model["model"]["path"] = text ? config.model : "MODEL.gguf";
+    model["settings"] = changed_settings(config);
+}
+
+/// The commands that made the parts, beside them.
+void add_commands(Json & model) {
+    model["commands"] = stage_commands(model);
+    for (const auto & [list, command] : {std::pair("evaluations", &evaluation_command),
+                                         std::pair("tunes", &tune_command), std::pair("samples", &sample_command)}) {
+        for (Json & entry : model[list]) {
+            entry["command"] = command(model, entry);
+        }
+    }
 }
 
 Json missing(const Json & model) {
@@ -67,17 +109,26 @@ Json missing(const Json & model) {
     return list;
 }
 
+/// A prompt of `sample` may be a query of the run.
+std::map<std::string, std::string> query_texts(const RunDb & db) {
+    std::map<std::string, std::string> texts;
+    for (const Query & query : db.queries()) {
+        texts[query.id] = query.text;
+    }
+    return texts;
+}
+
 Json one_run(const fs::path & folder, const std::vector<fs::path> & include) {
     const RunDb db = open_run(folder);
     Json problems = Json::array();
     Json model = {{"format", "valuelens.report/1"}, {"tool_version", VALUELENS_VERSION}, {"run", folder.string()}};
     model.update(run_part(db, folder));
-    model["model"]["path"] = model_path(db, folder);
+    add_configuration(model, db, folder);
     model["vectors"] = tolerant(problems, [&] { return vectors_part(folder); });
     model["axes"] = tolerant(problems, [&] { return axes_part(folder); });
     model["geometry"] = tolerant(problems, [&] { return geometry_part(folder); });
     model["neurons"] = tolerant(problems, [&] { return neurons_part(folder); });
-    Results results = read_results(folder, include);
+    Results results = read_results(folder, include, query_texts(db));
     for (std::string & problem : results.problems) {
         problems.push_back(std::move(problem));
     }
@@ -88,6 +139,7 @@ Json one_run(const fs::path & folder, const std::vector<fs::path> & include) {
     model["n_explanations"] = results.n_explanations;
     model["problems"] = std::move(problems);
     model["layer"] = model["vectors"].is_null() ? 0 : model["vectors"]["n_layer"].get<std::size_t>() / 2;
+    add_commands(model);
     model["missing"] = missing(model);
     model["warnings"] = warnings(model);
     model["findings"] = findings(model);
@@ -113,9 +165,12 @@ Json for_comparison(const fs::path & folder) {
 Json report_model(const ReportRequest & request) {
     Json model = one_run(request.run, request.include);
     model["compare"] = Json::array();
+    std::string command = fmt::format("valuelens report --run {}", shell_quoted(request.run.string()));
     for (const fs::path & other : request.compare) {
+        command += fmt::format("{} {}", model["compare"].empty() ? " --compare" : "", shell_quoted(other.string()));
         model["compare"].push_back(for_comparison(other));
     }
+    model["commands"]["compare"] = std::move(command);
     return model;
 }
 

@@ -2,26 +2,15 @@
 
 #include <fmt/format.h>
 
+#include "report/commands.h"
+
 namespace valuelens {
 
 namespace {
 
-/// A path as a shell takes it.
-std::string quoted(const std::string & path) {
-    if (path.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./") ==
-        std::string::npos) {
-        return path;
-    }
-    std::string text = "'";
-    for (const char c : path) {
-        text += c == '\'' ? std::string("'\\''") : std::string(1, c);
-    }
-    return text + "'";
-}
-
 class Steps {
 public:
-    explicit Steps(const Json & model) : model_(model), run_(quoted(model.at("run"))) {
+    explicit Steps(const Json & model) : model_(model), run_(shell_quoted(model.at("run"))) {
         unfinished();
         steering();
         evaluations();
@@ -75,7 +64,7 @@ private:
     }
 
     std::string model_argument() const {
-        return fmt::format("-m {}", quoted(model_.at("model").at("path").get<std::string>()));
+        return fmt::format("-m {}", shell_quoted(model_.at("model").at("path").get<std::string>()));
     }
 
     void steering() {

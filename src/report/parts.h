@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -37,7 +38,10 @@ struct Results {
     std::vector<std::string> problems; ///< sentences about files of the run that cannot be used
 };
 
-/// The known files in `folder`, `folder/evaluation` and `folder/samples`, by name, then those of `include`.
-Results read_results(const std::filesystem::path & folder, const std::vector<std::filesystem::path> & include);
+/// The known files in `folder`, `folder/evaluation` and `folder/samples`, by name, then those of `include`. Files of
+/// prompts (`sample --input`) among them tell what the answers side by side were asked; a prompt that none of them has
+/// may be one of `prompts`, texts by id.
+Results read_results(const std::filesystem::path & folder, const std::vector<std::filesystem::path> & include,
+                     std::map<std::string, std::string> prompts = {});
 
 } // namespace valuelens

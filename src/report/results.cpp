@@ -1,9 +1,10 @@
 #include <algorithm>
-#include <array>
+#include <map>
 #include <optional>
 
 #include "base/fail.h"
 #include "base/file.h"
+#include "base/utf8.h"
 #include "concepts/json_lines.h"
 #include "report/parts.h"
 #include "valuelens/evaluation.h"
@@ -15,14 +16,20 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::size_t most_prompts = 40; ///< of answers side by side
+constexpr std::size_t prompt_bytes = 2000;
+constexpr std::size_t answer_bytes = 4000;
+constexpr std::size_t most_bytes_of_answers = 1 << 20; ///< of all files: prompts beyond are left out, and counted
 constexpr std::size_t most_explanations = 2000;
 constexpr std::size_t most_excerpts = 3;                ///< of an explanation
-constexpr std::size_t most_bytes_of_excerpts = 4 << 20; ///< of all: explanations beyond have none
+constexpr std::size_t most_bytes_of_excerpts = 2 << 20; ///< of all: explanations beyond have none
 constexpr const char * answer_schema = R"({"id", "intervention", "text"})";
 
-enum class Kind { evaluation, tune, answers, explanations };
+constexpr const char * prompt_schema = R"({"id", "user"} or {"id", "prompt"})";
 
-/// What a file holds by its contents; nothing: another file. `json` is filled where it is one object.
+enum class Kind { evaluation, tune, answers, explanations, prompts };
+
+/// What a file holds by its contents; nothing: another file. `json` is filled where it is one object. A file that
+/// was broken off, or is no JSON at all, throws: it may be a result, and nobody could tell.
 std::optional<Kind> kind_of(const fs::path & file, Json & json) {
     const std::string text = read_file(file);
     json = Json::parse(text, nullptr, false);
@@ -37,11 +44,18 @@ std::optional<Kind> kind_of(const fs::path & file, Json & json) {
         return std::nullopt;
     }
     const Json first = Json::parse(text.substr(0, text.find('\n')), nullptr, false);
+    if (json.is_discarded() && first.is_discarded()) {
+        fail(ErrorKind::bad_input, "{}: is no JSON; is it empty, or was its writing broken off?", file.string());
+    }
     if (first.is_object() && first.contains("intervention") && first.contains("text")) {
         return Kind::answers;
     }
     if (first.is_object() && first.contains("neuron") && first.contains("explanation")) {
         return Kind::explanations;
+    }
+    if (first.is_object() && first.contains("id") && !first.contains("response") &&
+        (first.contains("user") || first.contains("prompt"))) {
+        return Kind::prompts;
     }
     return std::nullopt;
 }
@@ -73,33 +87,68 @@ Json tune_part(const fs::path & file, const Json & json) {
         }
     }
     Json part = {{"file", file.filename().string()}};
-    for (const char * key :
-         {"model", "strength", "unchanged", "max_drop", "confidence", "curves", "best", "notes", "tool_version"}) {
+    for (const char * key : {"model", "strength", "unchanged", "max_drop", "confidence", "curves", "best", "notes",
+                             "tool_version", "seed", "bootstraps", "files"}) {
         if (json.contains(key)) {
             part[key] = rounded(json[key]);
+        }
+    }
+    for (const char * key : {"questions", "portraits"}) {
+        if (const Json of = json.value(key, Json()); of.is_object() && of.contains("settings")) {
+            part[key] = {{"settings", of["settings"]}};
         }
     }
     return part;
 }
 
-Json answers_part(const fs::path & file) {
+std::string shortened(const std::string & text, std::size_t most = prompt_bytes) {
+    return text.size() <= most ? to_valid_utf8(text) : to_valid_utf8(std::string_view(text).substr(0, most)) + " ...";
+}
+
+/// What the model was asked: of a conversation the user's words; empty where the record does not say.
+std::string asked(const JsonRecord & record) {
+    return shortened(record.optional_text("user").value_or(record.optional_text("prompt").value_or("")));
+}
+
+std::string system_of(const JsonRecord & record) {
+    return shortened(record.optional_text("system").value_or(""));
+}
+
+/// A prompt by its id.
+struct Asked {
+    std::string text, system;
+};
+
+void add_prompts(const fs::path & file, std::map<std::string, Asked> & prompts) {
+    for_each_json_record(read_file(file), file.string(), prompt_schema, [&](const JsonRecord & record) {
+        if (const auto id = record.optional_identifier("id")) {
+            prompts[*id] = {asked(record), system_of(record)};
+        }
+    });
+}
+
+/// The first prompts with all their answers, as many as `bytes` leaves room for (of the first file one at least).
+Json answers_part(const fs::path & file, std::size_t & bytes) {
     Json prompts = Json::array();
     std::size_t n_prompts = 0;
     std::string last;
-    bool first = true;
+    bool first = true, shown = false;
     for_each_json_record(read_file(file), file.string(), answer_schema, [&](const JsonRecord & record) {
         const std::string id = record.identifier("id");
         if (first || id != last) {
             first = false;
             last = id;
-            if (++n_prompts <= most_prompts) {
-                prompts.push_back({{"id", id}, {"answers", Json::array()}});
+            shown = ++n_prompts <= most_prompts && bytes < most_bytes_of_answers;
+            if (shown) {
+                prompts.push_back(
+                    {{"id", id}, {"text", asked(record)}, {"system", system_of(record)}, {"answers", Json::array()}});
             }
         }
-        if (n_prompts <= most_prompts) {
+        if (shown) {
             prompts.back()["answers"].push_back({{"intervention", record.text("intervention")},
-                                                 {"text", record.text("text")},
+                                                 {"text", shortened(record.text("text"), answer_bytes)},
                                                  {"finish", record.optional_text("finish").value_or("")}});
+            bytes += dump(prompts.back()["answers"].back()).size();
         }
     });
     return {{"file", file.filename().string()}, {"n_prompts", n_prompts}, {"prompts", std::move(prompts)}};
@@ -144,22 +193,54 @@ void add_explanations(const fs::path & file, Results & results) {
                          });
 }
 
-void add(Results & results, Kind kind, const fs::path & file, const Json & json) {
-    switch (kind) {
-    case Kind::evaluation:
-        results.evaluations.push_back(read_evaluation_part(file));
-        break;
-    case Kind::tune:
-        results.tunes.push_back(tune_part(file, json));
-        break;
-    case Kind::answers:
-        results.samples.push_back(answers_part(file));
-        break;
-    case Kind::explanations:
-        add_explanations(file, results);
-        break;
+/// Collects what the files say.
+class Reader {
+public:
+    explicit Reader(std::map<std::string, std::string> prompts) {
+        for (auto & [id, text] : prompts) {
+            prompts_[id] = {shortened(text), ""};
+        }
     }
-}
+
+    void add(Kind kind, const fs::path & file, const Json & json) {
+        switch (kind) {
+        case Kind::evaluation:
+            results.evaluations.push_back(read_evaluation_part(file));
+            break;
+        case Kind::tune:
+            results.tunes.push_back(tune_part(file, json));
+            break;
+        case Kind::answers:
+            results.samples.push_back(answers_part(file, answer_bytes_));
+            break;
+        case Kind::explanations:
+            add_explanations(file, results);
+            break;
+        case Kind::prompts:
+            add_prompts(file, prompts_);
+            break;
+        }
+    }
+
+    /// Answers name their prompts by id; what those say may stand in another file, read before or after.
+    void join_prompts() {
+        for (Json & sample : results.samples) {
+            for (Json & prompt : sample["prompts"]) {
+                const auto found = prompts_.find(prompt["id"]);
+                if (prompt["text"].get<std::string>().empty() && found != prompts_.end()) {
+                    prompt["text"] = found->second.text;
+                    prompt["system"] = found->second.system;
+                }
+            }
+        }
+    }
+
+    Results results;
+
+private:
+    std::map<std::string, Asked> prompts_;
+    std::size_t answer_bytes_ = 0;
+};
 
 std::vector<fs::path> candidates(const fs::path & folder) {
     std::vector<fs::path> files;
@@ -187,8 +268,9 @@ bool written_by_a_run(const fs::path & file) {
 
 } // namespace
 
-Results read_results(const fs::path & folder, const std::vector<fs::path> & include) {
-    Results results;
+Results read_results(const fs::path & folder, const std::vector<fs::path> & include,
+                     std::map<std::string, std::string> prompts) {
+    Reader reader(std::move(prompts));
     for (const fs::path & file : candidates(folder)) {
         if (written_by_a_run(file)) {
             continue;
@@ -196,10 +278,10 @@ Results read_results(const fs::path & folder, const std::vector<fs::path> & incl
         try {
             Json json;
             if (const auto kind = kind_of(file, json)) {
-                add(results, *kind, file, json);
+                reader.add(*kind, file, json);
             }
         } catch (const Error & error) {
-            results.problems.push_back(error.what());
+            reader.results.problems.push_back(error.what());
         }
     }
     for (const fs::path & file : include) {
@@ -208,12 +290,13 @@ Results read_results(const fs::path & folder, const std::vector<fs::path> & incl
         if (!kind) {
             fail(ErrorKind::bad_input,
                  "{}: is none of the results that a report can take in; expected what eval, tune, sample or explain "
-                 "wrote",
+                 "wrote, or the prompts of sample",
                  file.string());
         }
-        add(results, *kind, file, json);
+        reader.add(*kind, file, json);
     }
-    return results;
+    reader.join_prompts();
+    return std::move(reader.results);
 }
 
 } // namespace valuelens

@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "report/commands.h"
 #include "report/document.h"
 #include "report/model.h"
 #include "report/page.h"
@@ -119,6 +120,8 @@ TEST_F(Report, TakesInResultsOfEveryKind) {
     EXPECT_FALSE(model["evaluations"][0].contains("items"));
     EXPECT_EQ(model["tunes"].size(), 1u);
     EXPECT_EQ(model["samples"][0]["prompts"][0]["answers"].size(), 2u);
+    EXPECT_EQ(model["samples"][0]["prompts"][0]["text"], "What do you want? " + hostile)
+        << "of prompts.jsonl beside it";
     EXPECT_EQ(model["explanations"][0]["neuron"], 7);
     EXPECT_EQ(model["explanations"][0]["excerpts"].size(), 3u) << "the first ones, random ones left out";
     EXPECT_FALSE(model["explanations"][0].contains("prompt"));
@@ -147,6 +150,104 @@ TEST_F(Report, GoesOnWithoutADamagedFileAndNamesIt) {
     EXPECT_EQ(model["evaluations"].size(), 2u);
     EXPECT_TRUE(warns(model, "axes.safetensors"));
     EXPECT_TRUE(warns(model, "pvq-power.json"));
+}
+
+TEST_F(Report, NamesAFileThatWasBrokenOff) {
+    sample_.write_all();
+    const std::string whole = read_file(sample_.folder / "evaluation" / "tune.json");
+    write_file(sample_.folder / "evaluation" / "tune.json", whole.substr(0, whole.size() / 2));
+    write_file(sample_.folder / "samples" / "empty.jsonl", "");
+    write_file(sample_.folder / "samples" / "notes.json", R"({"mine": 1})");
+    const Json model = this->model();
+    EXPECT_TRUE(model["tunes"].empty());
+    EXPECT_TRUE(warns(model, "tune.json: is no JSON"));
+    EXPECT_TRUE(warns(model, "empty.jsonl: is no JSON"));
+    EXPECT_EQ(model["problems"].size(), 2u) << "a whole file that is no result is passed over";
+}
+
+TEST_F(Report, PromptsOfAnswersMayBeQueriesOfTheRun) {
+    sample_.write_all();
+    write_file(sample_.folder / "samples" / "queries.jsonl",
+               R"({"id": "q3", "intervention": "base", "text": "So.", "finish": "length"})"
+               "\n"
+               R"({"id": "q99", "intervention": "base", "text": "So.", "finish": "length"})"
+               "\n");
+    const Json model = this->model();
+    EXPECT_EQ(model["samples"][1]["prompts"][0]["text"], "Question 3?");
+    EXPECT_EQ(model["samples"][1]["prompts"][1]["text"], "") << "nobody knows";
+}
+
+TEST_F(Report, CountsOfAnEvaluationWhatItAsksAbout) {
+    sample_.write_all();
+    const std::filesystem::path file = sample_.folder / "evaluation" / "pvq-power.json";
+    auto pvq = nlohmann::json::parse(read_file(file));
+    const auto certain = nlohmann::json::parse(R"({"estimate": [0.5, 0.4, 0.6], "n": 4})");
+    for (const char * name : {"likeness", "option_mass"}) { // the raw score stands centred, too
+        auto measure = pvq["measures"][0];
+        measure["name"] = name;
+        measure["centred"] = false;
+        measure["quantity"] = std::string(name) == "likeness" ? "likeness" : name;
+        pvq["measures"].push_back(measure);
+        for (const char * group : {"", "power"}) {
+            auto row = pvq["results"][0];
+            row["measure"] = name;
+            row["group"] = *group == '\0' ? nlohmann::json() : nlohmann::json(group);
+            row["differences"][1] = certain;
+            pvq["results"].push_back(row);
+        }
+    }
+    write_file(file, pvq.dump());
+    EXPECT_THAT(finding(model(), "evaluations")["answer"].get<std::string>(), HasSubstr("22 of 220 differences"));
+    EXPECT_THAT(finding(model(), "evaluations")["answer"].get<std::string>(),
+                HasSubstr("(leakage 20 of 200, pvq 1 of 10, pvq 1 of 10)"));
+    EXPECT_THAT(finding(model(), "evaluations")["rule"].get<std::string>(), HasSubstr("option_mass"));
+}
+
+TEST_F(Report, CommandsNameTheOptionsThatWereUsed) {
+    sample_.write_all();
+    const std::string run = sample_.folder.string();
+    Json model = this->model();
+    // The sample's circles rest on 19 permutations and 10 draws; its layer range is the middle half.
+    EXPECT_EQ(model["commands"]["decompose"],
+              "valuelens decompose --run " + run + " --permutations 19 --null-draws 10");
+    EXPECT_EQ(model["commands"]["neurons"], "valuelens neurons --run " + run);
+    EXPECT_EQ(model["tunes"][0]["command"], "valuelens tune -m smollm2-135m --steer axes.safetensors:power/shared "
+                                            "--grid=1,2,4 --layers 2-4 --output tune.json");
+    EXPECT_EQ(model["samples"][0]["command"],
+              "valuelens sample -m smollm2-135m --input PROMPTS.jsonl --steer axes.safetensors:power/shared,alpha=2 "
+              "--output power.jsonl");
+    EXPECT_EQ(model["evaluations"][0]["command"], "valuelens eval --run " + run) << "VALUE/DIRECTION@STRENGTH";
+    EXPECT_EQ(model["evaluations"][1]["command"],
+              "valuelens eval pvq -m smollm2-135m --steer axes.safetensors:benevolence/shared,alpha=2 --bootstraps 100 "
+              "--output pvq-benevolence.json");
+    model["run"] = "it's mine";
+    model["axes"]["options"]["normalize"] = true;
+    model["axes"]["options"]["first_layer"] = 0;
+    model["neurons"]["options"]["scope"] = "layer";
+    EXPECT_EQ(stage_commands(model)["decompose"], "valuelens decompose --run 'it'\\''s mine' --normalize --layers 0-4 "
+                                                  "--permutations 19 --null-draws 10");
+    EXPECT_EQ(stage_commands(model)["neurons"], "valuelens neurons --run 'it'\\''s mine' --scope layer");
+}
+
+TEST_F(Report, CommandsOfValueSlotsAndSettings) {
+    const Json model = {{"run", "r"}, {"model", {{"path", "m.gguf"}}}};
+    const Json evaluation = Json::parse(R"({"evaluation": "leakage", "file": "x.json", "seed": 3, "bootstraps": 1000,
+        "confidence": 0.95, "settings": {"language": "fr", "parse": "greedy", "limit": "12", "kv_type": "auto"},
+        "variants": [{"name": "base"}, {"name": "power", "steer": ["a:power/shared"]},
+                     {"name": "security", "steer": ["a:security/shared"]}]})");
+    EXPECT_EQ(evaluation_command(model, evaluation),
+              "valuelens eval leakage -m m.gguf --steer 'a:{value}/shared' --values power,security --language fr "
+              "--limit 12 --parse greedy --seed 3 --output x.json");
+}
+
+TEST_F(Report, ListsSettingsThatAreNotTheDefaults) {
+    sample_.write_responses();
+    EXPECT_TRUE(model()["settings"].empty());
+    RunConfig config;
+    config.normalize = true;
+    config.seed = 4;
+    RunDb(sample_.folder / "run.sqlite", RunDbMode::existing).set_meta("config", to_toml(config));
+    EXPECT_EQ(model()["settings"], Json::parse(R"(["seed = 4", "decompose.normalize = true"])"));
 }
 
 TEST_F(Report, RefusesWhatIsNoRunAndWhatIsNoResult) {
@@ -224,7 +325,25 @@ TEST_F(Report, ThePageForbidsItselfTheNetwork) {
     EXPECT_THAT(html, HasSubstr("connect-src 'none'"));
     EXPECT_THAT(html, Not(HasSubstr("src=\"http")));
     EXPECT_THAT(report_page(model(), true), HasSubstr("connect-src 'self'"));
-    EXPECT_LT(html.size(), 10u << 20);
+    EXPECT_LT(html.size(), 10000000u);
+}
+
+/// The shape of a 7B model (28 blocks of 3584, of 18,944 neurons each): more of everything than the report takes in.
+TEST_F(Report, ThePageOfALargeRunStaysBelowTenMegabytes) {
+    sample_.n_layer = 28;
+    sample_.n_embd = 3584;
+    sample_.write_responses(100);
+    sample_.write_axes();
+    sample_.write_many_neurons(28, 18944);
+    sample_.write_results();
+    sample_.write_long_texts();
+    const std::string html = text(ReportFormat::html);
+    EXPECT_LT(html.size(), 10000000u);
+    EXPECT_GT(html.size(), 4u << 20) << "all of it is there";
+    const Json model = this->model();
+    EXPECT_EQ(model["neurons"]["table"]["columns"]["norm"].size(), 50000u) << "the 5000 longest of each value";
+    EXPECT_LT(model["samples"][0]["prompts"].size(), 40u) << "answers are kept within bounds, too";
+    EXPECT_EQ(model["samples"][0]["n_prompts"], 100);
 }
 
 TEST_F(Report, ARevisionChangesWithTheRun) {

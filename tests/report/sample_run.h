@@ -140,6 +140,62 @@ public:
         write_file(folder / "neurons.json", neurons_json(table) + "\n");
     }
 
+    /// The top percent of a model's neurons for each value, evenly over layers.
+    void write_many_neurons(std::size_t layers, std::size_t n_ff) const {
+        NeuronTable table;
+        table.provenance = provenance();
+        table.n_neuron.assign(layers, n_ff);
+        const std::size_t kept = layers * n_ff / 100;
+        Rng rng(3);
+        for (std::size_t v = 0; v < concepts.concepts.size(); ++v) {
+            table.values.push_back(concepts.concepts[v].id);
+            table.counts.emplace_back(5);
+            table.layer_counts.emplace_back(layers, std::vector<std::size_t>(5, kept / layers / 5));
+            for (std::size_t i = 0; i < kept; ++i) {
+                ValueNeuron neuron;
+                neuron.value = v;
+                neuron.id = {static_cast<int>(i % layers), -1, static_cast<int>(rng.below(n_ff))};
+                neuron.norm = 2.0 - static_cast<double>(i) / static_cast<double>(kept);
+                neuron.angle_shared = 180 * rng.uniform();
+                neuron.angle_intrinsic = 180 * rng.uniform();
+                neuron.angle_prompted = 180 - neuron.angle_intrinsic;
+                table.neurons.push_back(neuron);
+            }
+            for (CategoryCount & count : table.counts[v]) {
+                count = {kept / 5, {static_cast<double>(kept) / 6, 100, 1000}};
+            }
+        }
+        write_neurons_csv(folder / "neurons.csv", table);
+        write_file(folder / "neurons.json", neurons_json(table) + "\n");
+    }
+
+    /// Explanations with long excerpts, and long answers to many prompts under many interventions.
+    void write_long_texts() const {
+        const nlohmann::json excerpt = {{"use", "explain"},
+                                        {"tokens", std::vector<std::string>(64, " token")},
+                                        {"activations", std::vector<double>(64, 0.1234)}};
+        std::string explanations, answers;
+        for (int i = 0; i < 3000; ++i) {
+            explanations += nlohmann::json({{"layer", i % 28},
+                                            {"neuron", i},
+                                            {"explanation", std::string(200, 'e')},
+                                            {"excerpts", {excerpt, excerpt, excerpt}}})
+                                .dump() +
+                            "\n";
+        }
+        for (int prompt = 0; prompt < 100; ++prompt) {
+            for (int i = 0; i < 30; ++i) {
+                answers += nlohmann::json({{"id", "p" + std::to_string(prompt)},
+                                           {"intervention", i == 0 ? "base" : "alpha " + std::to_string(i)},
+                                           {"text", std::string(5000, 'a')}})
+                               .dump() +
+                           "\n";
+            }
+        }
+        write_file(folder / "explanations.jsonl", explanations);
+        write_file(folder / "samples" / "a-long.jsonl", answers);
+    }
+
     /// Two questionnaires, each under one intervention, so that there is a matrix; tuned strengths; answers;
     /// explanations.
     void write_results() const {
@@ -153,6 +209,8 @@ public:
         steered["intervention"] = "axes.safetensors:power/shared,alpha=2";
         steered["text"] = "I take charge.";
         write_file(folder / "samples" / "power.jsonl", base.dump() + "\n" + steered.dump() + "\n");
+        write_file(folder / "samples" / "prompts.jsonl",
+                   nlohmann::json({{"id", "p1"}, {"user", "What do you want? " + hostile}}).dump() + "\n");
         nlohmann::json excerpts = nlohmann::json::array();
         for (const char * use : {"random", "explain", "explain", "explain", "explain"}) {
             excerpts.push_back({{"use", use}, {"tokens", {"We", " make", hostile}}, {"activations", {0.1, 2.0, 1.0}}});

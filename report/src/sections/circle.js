@@ -4,7 +4,8 @@ import { columns, defined, estimate, number } from "../format.js";
 import { figure } from "../figure.js";
 import { choice, slider } from "../controls.js";
 import { color } from "../palette.js";
-import { made, naming } from "../context.js";
+import { naming } from "../context.js";
+import { placeLabels, sizeOf } from "../labels.js";
 import { layerAxis, plot, Plot } from "../plots.js";
 
 const kinds = [["shared", "shared axes"], ["intrinsic", "unique to the model's own way"], ["prompted", "unique to the prompted way"]];
@@ -31,22 +32,39 @@ function plane(model, circleOf) {
   const draw = (width) => {
     const here = points();
     if (here.length === 0) return null;
-    const side = Math.min(width, 560);
-    const reach = Math.max(1.5, ...here.flatMap((p) => [Math.abs(p.x), Math.abs(p.y)]).map((v) => v + 0.2));
-    // Names of theory stand outside of their points, measured ones inside, so that they do not cover each other.
-    const beyond = (x, y, dx, dy) => [x + (dx * x) / (Math.hypot(x, y) || 1), y + (dy * y) / (Math.hypot(x, y) || 1)];
-    const ring = [...Array(73).keys()].map((i) => [Math.cos((i * Math.PI) / 36), Math.sin((i * Math.PI) / 36)]);
-    const domain = [-reach, reach];
+    const narrow = width < 520;
+    const fontSize = narrow ? 10 : 12;
+    // As large as the names beside the circle and the points leave room for.
+    const [half, margin] = [Math.min(width, 680) / 2, 30];
+    const reach = Math.max(1, ...here.map((p) => Math.abs(p.y)));
+    const unit = Math.min((270 - margin) / reach, ...here.map((p) => (half - 12) / Math.abs(p.x)),
+      ...here.map((p) => (half - 12 - sizeOf(p.value, fontSize).w) / Math.max(0.2, Math.abs(p.stated_x))));
+    const frame = { width: 2 * half, height: 2 * (unit * reach + margin) };
+    // From here on in pixels, y downwards.
+    const at = (x, y) => ({ x: frame.width / 2 + unit * x, y: frame.height / 2 - unit * y });
+    const stated = here.map((p) => at(p.stated_x, p.stated_y));
+    const measured = here.map((p) => at(p.x, p.y));
+    const outward = (place) => Math.atan2(place.y - frame.height / 2, place.x - frame.width / 2);
+    const label = (weight, more) => (place, i) => ({ ...place, ...sizeOf(here[i].value, fontSize, weight), toward: outward(place), ...more });
+    const near = [-0.5, -0.25, 0, 0.25, 0.5];
+    const boxes = placeLabels(
+      [...stated.map(label(400, { distances: [7, 14, 22], turns: near })), ...measured.map(label(600, { distances: [9, 18, 28, 40] }))],
+      [...stated.map((place) => ({ ...place, w: 9, h: 9 })), ...measured.map((place) => ({ ...place, w: 13, h: 13 }))], frame);
+    const names = here.map((p, i) => ({ name: p.value, ...boxes[i] }));
+    const ownNames = here.map((p, i) => ({ name: p.value, point: measured[i], ...boxes[here.length + i] }));
+    const ring = [...Array(73).keys()].map((i) => at(Math.cos((i * Math.PI) / 36), Math.sin((i * Math.PI) / 36)));
     return plot({
-      width: side, height: side, margin: 8,
-      x: { domain, axis: null }, y: { domain, axis: null },
+      ...frame, margin: 0,
+      x: { type: "identity", axis: null }, y: { type: "identity", axis: null },
       marks: [
-        Plot.line(ring, { stroke: "var(--line)" }),
-        Plot.link(here, { x1: "stated_x", y1: "stated_y", x2: "x", y2: "y", stroke: "var(--quiet)", strokeDasharray: "2 3" }),
-        Plot.dot(here, { x: "stated_x", y: "stated_y", stroke: "var(--quiet)", fill: "var(--ground)", r: 4 }),
-        Plot.text(here, { x: (p) => beyond(p.stated_x, p.stated_y, 0.26, 0.12)[0], y: (p) => beyond(p.stated_x, p.stated_y, 0.26, 0.12)[1], text: "value", fill: "var(--quiet)", fontSize: 11 }),
-        Plot.dot(here, { x: "x", y: "y", fill: color[kind.value()], r: 6, symbol: "square" }),
-        Plot.text(here, { x: (p) => beyond(p.x, p.y, -0.26, -0.12)[0], y: (p) => beyond(p.x, p.y, -0.26, -0.12)[1], text: "value", fontWeight: 600, fill: "var(--ink)", stroke: "var(--ground)", strokeWidth: 4 }),
+        Plot.line(ring, { x: "x", y: "y", stroke: "var(--line)" }),
+        Plot.link(here.keys(), { x1: (i) => stated[i].x, y1: (i) => stated[i].y, x2: (i) => measured[i].x, y2: (i) => measured[i].y, stroke: "var(--quiet)", strokeDasharray: "2 3" }),
+        // A name that had to move away is tied to its point.
+        Plot.link(ownNames.filter((one) => one.distance > 18), { x1: (one) => one.point.x, y1: (one) => one.point.y, x2: "x", y2: "y", stroke: color[kind.value()], strokeWidth: 0.8 }),
+        Plot.dot(stated, { x: "x", y: "y", stroke: "var(--quiet)", fill: "var(--ground)", r: 4 }),
+        Plot.dot(measured, { x: "x", y: "y", fill: color[kind.value()], r: 5.5, symbol: "square" }),
+        Plot.text(names, { x: "x", y: "y", text: "name", fill: "var(--quiet)", fontSize, stroke: "var(--ground)", strokeWidth: 3, className: "theory-name" }),
+        Plot.text(ownNames, { x: "x", y: "y", text: "name", fontSize, fontWeight: 600, fill: "var(--ink)", stroke: "var(--ground)", strokeWidth: 3, className: "measured-name" }),
       ],
     });
   };
@@ -54,9 +72,9 @@ function plane(model, circleOf) {
     id: "circle-plane",
     title: "The values in the plane beside the theoretical circle",
     caption: "Squares: the two first principal components of the values' axes, turned and scaled onto the circle. Rings: where theory puts them; dotted lines join the two. Ten points can always be turned onto a circle to some degree: compare R² with what random directions reach.",
-    command: made.axes(model),
+    command: model.commands.decompose,
     controls: [layer, kind],
-    legend: [{ label: "measured", color: "var(--shared)", mark: "box" }, { label: "theory", color: "var(--quiet)", mark: "ring" }],
+    legend: () => [{ label: "measured (bold)", color: color[kind.value()], mark: "box" }, { label: "theory", color: "var(--quiet)", mark: "ring" }],
     note: () => fitSentence(circleOf(kind.value())?.layers[layer.value()]?.even, `Layer ${layer.value()}, ${kinds.find(([k]) => k === kind.value())[1]}`),
     data: () => points().map((p) => ({ kind: kind.value(), layer: layer.value(), ...p })),
     draw,
@@ -71,9 +89,9 @@ function byLayer(model, circleOf) {
     id: "circle-fit",
     title: "Fit to the circle by layer",
     caption: "Line: R² of the ten even angles; filled points where p < 0.05. Grey band: what 95 % of sets of random directions reach through the same analysis.",
-    command: made.axes(model),
+    command: model.commands.decompose,
     controls: [kind],
-    legend: [{ label: "R²", color: "var(--shared)" }, { label: "random directions", color: "var(--chance)", mark: "box" }],
+    legend: () => [{ label: "R²", color: color[kind.value()] }, { label: "random directions", color: "var(--chance)", mark: "box" }],
     note: () => fitSentence(circleOf(kind.value())?.range?.even, "Axes averaged over the layer range (the number to quote)"),
     data: () => rows().map((row) => ({ kind: kind.value(), layer: row.layer, r_squared: row.r, p: row.p, ...columns("null", [row.mean, row.low, row.high]), r_squared_wedges: row.wedges, p_wedges: row.wedges_p })),
     draw: (width) => {

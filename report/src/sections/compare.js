@@ -39,7 +39,7 @@ export function compare(model) {
     id: "compare-layers",
     title: "Runs by depth",
     caption: "Means over the values, by share of the model's depth (0: first block, 1: last).",
-    command: `valuelens report --run ${model.run} --compare ${model.compare.map((run) => run.run).join(" ")}`,
+    command: model.commands.compare,
     controls: [measure],
     legend: labels.map((label, i) => ({ label, color: runColors[i % runColors.length], dash: runDashes[i % runDashes.length] })),
     data: () => rows().map(({ run, layer, depth, value }) => ({ run, layer, depth, [measure.value()]: value })),
@@ -54,5 +54,5 @@ export function compare(model) {
     runs.forEach(({ run }, i) => (row[labels[i]] = `${run.findings[f].verdict}: ${run.findings[f].answer}`));
     return row;
   });
-  return section("compare", "Runs side by side", table({ caption: "Findings of each run", rows: findings }).element, made_.element);
+  return section("compare", "Runs side by side", table({ id: "compare-findings", caption: "Findings of each run", rows: findings, csv: () => findings }).element, made_.element);
 }

@@ -1,9 +1,10 @@
 // One table for each evaluation: the model as it is against each intervention.
-import { el, section, svg } from "../dom.js";
+import { disclosure, el, madeBy, section, svg } from "../dom.js";
 import { columns, defined, estimate } from "../format.js";
 import { saveCsv } from "../download.js";
-import { select } from "../controls.js";
+import { controlBar, select } from "../controls.js";
 import { table } from "../table.js";
+import { keysOf } from "../state.js";
 import { naming } from "../context.js";
 import { shortSpec } from "./steering.js";
 
@@ -20,7 +21,7 @@ function interval(e, reach, ofDifference) {
   return el("span", { class: "with-interval" }, picture, estimate(e));
 }
 
-function one(model, evaluation, index) {
+function one(model, evaluation, key) {
   const name = naming(model);
   const group = (row) => (row.group === null ? "all" : evaluation.group_kind === "value" ? name(row.group) : row.group);
   const measures = evaluation.measures.map((m) => m.name);
@@ -39,7 +40,7 @@ function one(model, evaluation, index) {
       { key: `difference_${i + 1}`, label: `${labels[i + 1]} minus as it is`, numeric: true, value: (row) => row.differences[i + 1]?.estimate?.[0] ?? null, show: (row) => interval(row.differences[i + 1]?.estimate, reach, true) },
     ]);
     place.replaceChildren(table({
-      id: `evaluation-${index}`,
+      id: `${key}-table`,
       caption: `${evaluation.evaluation}: ${measure.value()}`,
       rows,
       columns: [
@@ -51,10 +52,10 @@ function one(model, evaluation, index) {
     }).element);
     described.textContent = evaluation.measures.find((m) => m.name === measure.value())?.description ?? "";
   };
-  const measure = select({ id: `evaluation-measure-${index}`, label: "Measure ", options: measures.map((m) => [m, m]), value: measures.find((m) => m.endsWith("_centred")) ?? measures[0], onchange: show });
+  const measure = select({ id: `${key}-measure`, label: "Measure ", options: measures.map((m) => [m, m]), value: measures.find((m) => m.endsWith("_centred")) ?? measures[0], onchange: show });
   // Of many interventions one is looked at at a time.
   const chosen = variants.length <= 4 ? null
-    : select({ id: `evaluation-variant-${index}`, label: "Intervention ", options: labels.slice(1).map((label, i) => [String(i + 1), variants[i + 1].name === label ? label : `${variants[i + 1].name}: ${label}`]), value: "1", onchange: show });
+    : select({ id: `${key}-variant`, label: "Intervention ", options: labels.slice(1).map((label, i) => [String(i + 1), variants[i + 1].name === label ? label : `${variants[i + 1].name}: ${label}`]), value: "1", onchange: show });
   show();
   const statistics = evaluation.statistics ?? [];
   const data = () => evaluation.results.flatMap((row) => variants.map((variant, i) => ({
@@ -62,27 +63,27 @@ function one(model, evaluation, index) {
     ...columns("score", row.scores[i]?.estimate ?? []), ...columns("difference", row.differences[i]?.estimate ?? []), n: row.scores[i]?.n,
   })));
   const language = evaluation.settings?.language;
-  const files = variants.flatMap((variant) => [...(variant.steer ?? []).map((spec) => `--steer ${spec}`), ...(variant.scale_neurons ?? []).map((spec) => `--scale-neurons ${spec}`)]);
-  return el("div", { class: "evaluation" },
+  return el("div", { class: "evaluation", id: key },
     el("h3", {}, evaluation.evaluation, language && el("span", { class: "tag" }, `language: ${language}`), el("span", { class: "quiet" }, ` ${evaluation.file}`)),
-    el("div", { class: "controls" }, measure.element, chosen?.element), described, place,
-    statistics.length > 0 && el("details", { open: statistics.length <= 12 }, el("summary", {}, "Over the whole evaluation"),
-      table({ id: `statistics-${index}`, caption: `${evaluation.evaluation}: statistics`, rows: statistics, columns: [
+    controlBar([measure, chosen].filter(Boolean)), described, place,
+    statistics.length > 0 && disclosure({ key: `${key}-whole`, open: statistics.length <= 12 }, "Over the whole evaluation",
+      table({ id: `${key}-statistics`, caption: `${evaluation.evaluation}: statistics`, rows: statistics, csv: () => statistics.map(({ estimate: e, ...row }) => ({ ...row, ...columns("estimate", e) })), columns: [
         { key: "name", label: "statistic", show: (row) => el("span", { title: row.description }, row.name) },
         { key: "subject", label: "of" },
         { key: "estimate", label: "estimate", numeric: true, value: (row) => row.estimate?.[0] ?? null, show: (row) => estimate(row.estimate) },
         { key: "p", label: "p", numeric: true },
       ] }).element),
     el("div", { class: "tools" },
-      el("button", { type: "button", class: "small", onclick: () => saveCsv(data(), `evaluation-${evaluation.evaluation}`), "aria-label": `${evaluation.evaluation}: download CSV` }, "CSV"),
-      el("span", { class: "made" }, "made by ", el("code", {}, ["valuelens eval", evaluation.evaluation, ...files].join(" ")))),
+      el("button", { type: "button", class: "small", onclick: () => saveCsv(data(), key), "aria-label": `${evaluation.evaluation}: download CSV` }, "CSV"),
+      madeBy(evaluation.command)),
     (evaluation.dropped ?? []).length > 0 && el("p", { class: "note" }, `Left out: ${evaluation.dropped.map((drop) => `${drop.count} ${drop.unit} (${drop.reason})`).join(", ")}.`));
 }
 
 export function evaluations(model) {
   if (model.evaluations.length === 0) return null;
   const order = [...model.evaluations].sort((a, b) => a.evaluation.localeCompare(b.evaluation) || String(a.settings?.language ?? "").localeCompare(String(b.settings?.language ?? "")));
+  const keys = keysOf(order, (evaluation) => `evaluation ${evaluation.file}`);
   return section("evaluations", "Evaluations",
     el("p", { class: "note" }, "Dots with bars are estimates with their intervals, all of a table on one scale. In differences a filled dot means that the interval leaves out 0."),
-    order.map((evaluation, i) => one(model, evaluation, i)));
+    order.map((evaluation, i) => one(model, evaluation, keys[i])));
 }

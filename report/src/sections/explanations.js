@@ -1,10 +1,11 @@
 // What single neurons respond to, with the texts that show it.
-import { el } from "../dom.js";
+import { disclosure, el } from "../dom.js";
 import { defined, estimate, number } from "../format.js";
-import { search } from "../controls.js";
+import { controlBar, search } from "../controls.js";
 import { naming } from "../context.js";
 
 const most = 20;
+const darkest = 55; // percent of the tint: the text on it stays readable
 
 /** A text whose tokens are tinted by how strongly the neuron fires, relative to the largest activation shown. */
 function excerpt(one, largest) {
@@ -14,7 +15,7 @@ function excerpt(one, largest) {
     const activation = activations[i];
     if (!defined(activation) || Math.abs(activation) <= 0.05 * largest) return String(token);
     const mark = el("mark", { title: `activation ${number(activation, 3)}` }, String(token));
-    mark.style.setProperty("--share", `${Math.round((100 * Math.abs(activation)) / largest)}%`);
+    mark.style.setProperty("--share", `${Math.round((darkest * Math.abs(activation)) / largest)}%`);
     return mark;
   }));
 }
@@ -48,7 +49,7 @@ function card(one, name) {
     said.length > 0 && el("p", { class: "note" }, `Scores: ${said.join("; ")}${base.length > 0 ? `. Baseline: ${base.join("; ")}` : ""}`),
     rated.length > 0 && el("p", { class: "note" }, `Rated: ${rated.join(", ")}`),
     lens(one.lens?.top) && el("p", { class: "note" }, `Its output weights raise: ${lens(one.lens.top)}${lens(one.lens.bottom) ? `; lower: ${lens(one.lens.bottom)}` : ""}`),
-    excerpts.length > 0 && el("details", {}, el("summary", {}, excerpts.length === 1 ? "1 excerpt" : `${excerpts.length} excerpts`), excerpts.map((e) => excerpt(e, largest))));
+    excerpts.length > 0 && disclosure({ key: `excerpts ${place}` }, excerpts.length === 1 ? "1 excerpt" : `${excerpts.length} excerpts`, excerpts.map((e) => excerpt(e, largest))));
 }
 
 export function explanations(model) {
@@ -64,5 +65,5 @@ export function explanations(model) {
   };
   const text = search({ id: "explanations-search", label: "Search ", onchange: show });
   show();
-  return el("div", { id: "explanations" }, el("h3", {}, "What the neurons respond to"), el("div", { class: "controls" }, text.element), count, shown);
+  return el("div", { id: "explanations" }, el("h3", {}, "What the neurons respond to"), controlBar([text]), count, shown);
 }

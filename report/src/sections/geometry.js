@@ -4,7 +4,7 @@ import { columns, defined, estimate, number } from "../format.js";
 import { figure } from "../figure.js";
 import { choice, select, slider } from "../controls.js";
 import { color, dash } from "../palette.js";
-import { made, naming } from "../context.js";
+import { naming } from "../context.js";
 import { heat, layerAxis, layerPanels, plot, Plot } from "../plots.js";
 
 const measures = {
@@ -13,6 +13,7 @@ const measures = {
   stability: { text: "stability of the axes", domain: [0, 1], series: ["stability_shared", "stability_unique"] },
 };
 const seriesColor = { cosine: "var(--shared)", sigma_ratio: "var(--anti)", stability_shared: "var(--shared)", stability_unique: "var(--intrinsic)" };
+const seriesWords = { cosine: "cosine of both ways", sigma_ratio: "σ₂ / σ₁", stability_shared: "shared axis", stability_unique: "unique axis" };
 const seriesDash = { stability_unique: "5 3" };
 
 function pairs(model) {
@@ -27,9 +28,9 @@ function pairs(model) {
     id: "pair-geometry",
     title: "The two ways of a value, by layer",
     caption: "Cosine of the intrinsic and the prompted vector: 1 means the same direction. σ₂ / σ₁: how much of the pair lies outside the shared axis; 0 means nothing. Stability: mean cosine of the axes of resampled queries with these ones; noise alone reaches 0.5 to 0.8. Bands are intervals over queries; those of cosines lean low.",
-    command: made.axes(model),
+    command: model.commands.decompose,
     controls: [measure],
-    legend: [{ label: "cosine, or the shared axis", color: "var(--shared)" }, { label: "the unique axis (stability)", color: "var(--intrinsic)", dash: "5 3" }, { label: "σ₂ / σ₁", color: "var(--anti)" }],
+    legend: () => measures[measure.value()].series.map((series) => ({ label: seriesWords[series], color: seriesColor[series], dash: seriesDash[series] })),
     data: () => rows().map((row) => ({ value: row.panel, layer: row.layer, ...columns(row.series, [row.value, row.low, row.high]) })),
     draw: (width) => layerPanels({ width, rows: rows(), panels: axes.map((value) => name(value.value)), label: measures[measure.value()].text, colors: seriesColor, dashes: seriesDash, mark: model.layer, domain: measures[measure.value()].domain, reference: measures[measure.value()].reference }),
   });
@@ -44,7 +45,7 @@ function compliance(model) {
     id: "compliance",
     title: "What prompting adds, whatever the value",
     caption: "How much of the differences between prompted and intrinsic vectors, over all values, one common direction explains (the compliance direction). Grey band: random vectors of the same lengths.",
-    command: made.axes(model),
+    command: model.commands.decompose,
     controls: [kind],
     legend: [{ label: "measured", color: "var(--prompted)" }, { label: "chance", color: "var(--chance)", mark: "box" }],
     note: () => {
@@ -83,11 +84,11 @@ function valueHeat(model) {
   const made_ = figure({
     id: "value-cosines",
     title: "Cosines between values",
-    caption: "Orange: alike; violet: opposed; grey: unrelated or undefined. Across the diagonal of intrinsic × prompted stand the two ways of one value.",
-    command: made.axes(model),
+    caption: "Orange: alike; violet: opposed; pale: unrelated; grey: undefined. Across the diagonal of intrinsic × prompted stand the two ways of one value.",
+    command: model.commands.decompose,
     controls: [layer, kind],
     data: () => cells().map((cell) => ({ layer: layer.value(), kind: kind.value(), row: cell.y, column: cell.x, cosine: cell.value })),
-    draw: (width) => heat({ width, cells: cells(), xs: geometry.values.map(name), ys: geometry.values.map(name), limit: 1, text: true, xLabel: null, yLabel: null, size: 640 }),
+    draw: (width) => heat({ width, cells: cells(), xs: geometry.values.map(name), ys: geometry.values.map(name), limit: 1, of: "cosine", text: true, xLabel: null, yLabel: null, size: 640 }),
   });
   return made_.element;
 }
@@ -106,10 +107,10 @@ function layerHeat(model) {
     id: "layer-cosines",
     title: "Cosines between layers",
     caption: "How far the vector of one layer is that of another: blocks of orange are ranges of layers that hold one direction.",
-    command: made.axes(model),
+    command: model.commands.decompose,
     controls: [value, kind],
     data: () => cells().map((cell) => ({ value: value.value(), condition: kind.value(), layer: cell.y, other_layer: cell.x, cosine: cell.value })),
-    draw: (width) => (cells().length === 0 ? null : heat({ width, cells: cells(), xs: all, ys: all, limit: 1, xLabel: "layer", yLabel: "layer", marginLeft: 40, marginBottom: 36, size: 520 })),
+    draw: (width) => (cells().length === 0 ? null : heat({ width, cells: cells(), xs: all, ys: all, limit: 1, of: "cosine", xLabel: "layer", yLabel: "layer", marginLeft: 40, marginBottom: 36, size: 520 })),
   });
   return made_.element;
 }

@@ -1,14 +1,14 @@
 // What the model wrote: of each value the responses of which the judge is surest, either way.
 import { el, section } from "../dom.js";
 import { number } from "../format.js";
-import { select } from "../controls.js";
+import { controlBar, select } from "../controls.js";
 import { naming } from "../context.js";
 
 export function responses(model) {
   if (model.examples.length === 0) return null;
   const name = naming(model);
   const there = [...new Set(model.examples.map((example) => example.value))];
-  const shown = el("div", { class: "answers", "aria-live": "polite" });
+  const shown = el("div", { class: "answers", id: "responses-shown", "aria-live": "polite" });
   const show = () => shown.replaceChildren(...model.examples.filter((example) => example.value === value.value()).map((example) =>
     el("article", {},
       el("h4", {}, `${example.condition}: ${example.expresses ? "expresses it" : "does not"} (judge: ${number(example.probability)})`),
@@ -19,5 +19,5 @@ export function responses(model) {
   show();
   return section("responses", "What the model wrote",
     el("p", { class: "note" }, "Of each value and way, the response that the judge is surest expresses it, and the one that it is surest does not. They show what the judge takes for the value; they are not typical responses."),
-    el("div", { class: "controls" }, value.element), shown);
+    controlBar([value]), shown);
 }

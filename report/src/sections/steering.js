@@ -1,9 +1,10 @@
 // What steering gains and costs, what one value's direction does to the others, and answers side by side.
-import { el, section } from "../dom.js";
+import { disclosure, el, madeBy, section } from "../dom.js";
 import { columns, defined, estimate, number } from "../format.js";
 import { figure } from "../figure.js";
-import { select } from "../controls.js";
+import { controlBar, select } from "../controls.js";
 import { table } from "../table.js";
+import { keysOf } from "../state.js";
 import { naming } from "../context.js";
 import { beside, heat, plot, Plot } from "../plots.js";
 
@@ -15,7 +16,7 @@ export function shortSpec(spec) {
   return [key, ...kept].join(", ");
 }
 
-function dose(model, tune, index) {
+function dose(tune, key) {
   const rows = tune.curves.flatMap((curve) => curve.points.flatMap((point) => {
     const panel = `${shortSpec(curve.intervention)}${curve.layers ? `, layers ${curve.layers.join("–")}` : ""}`;
     const chosen = [curve.above, curve.below].some((side) => side && side.strength === point.strength);
@@ -25,13 +26,13 @@ function dose(model, tune, index) {
     ];
   })).map((row) => ({ ...row, value: row.e[0] ?? NaN, low: row.e[1] ?? NaN, high: row.e[2] ?? NaN }));
   const panels = [...new Set(rows.map((row) => row.panel))];
-  const which = select({ id: `tune-${index}`, label: "Intervention ", options: panels.map((panel) => [panel, panel]), value: panels[0], onchange: () => made_.update() });
+  const which = select({ id: `${key}-intervention`, label: "Intervention ", options: panels.map((panel) => [panel, panel]), value: panels[0], onchange: () => made_.update() });
   const here = () => rows.filter((row) => row.panel === which.value());
   const made_ = figure({
-    id: `dose-response-${index}`,
+    id: `dose-response-${key}`,
     title: `Dose and response: ${tune.file}`,
     caption: `Accuracy may fall by less than the guard (${tune.max_drop} points); the large filled point is the chosen strength. Bands are paired intervals over the same questions and portraits.`,
-    command: "valuelens tune",
+    command: tune.command,
     controls: [which],
     legend: [{ label: "gain in the value's likeness", color: "var(--shared)" }, { label: "accuracy lost", color: "var(--prompted)" }, { label: "guard", color: "var(--alarm)" }],
     note: () => {
@@ -44,8 +45,8 @@ function dose(model, tune, index) {
       const panel = (measure, color, guard) => {
         const drawn = here().filter((row) => row.measure === measure && defined(row.value));
         return plot({
-          width: wide ? Math.min(width, 860) / 2 - 6 : width, height: 260, marginLeft: 64, marginTop: 30,
-          x: { label: tune.strength, ticks: [...new Set(drawn.map((row) => row.strength))].slice(0, 8), tickFormat: (x) => String(x) },
+          width: wide ? Math.min(width, 860) / 2 - 6 : width, height: 270, marginLeft: 64, marginTop: 30, marginBottom: 44,
+          x: { label: tune.strength, labelOffset: 40, ticks: [...new Set(drawn.map((row) => row.strength))].slice(0, 8), tickFormat: (x) => String(x) },
           y: { label: measure, grid: true, nice: true },
           marks: [
             Plot.ruleY([0], { stroke: "var(--quiet)" }),
@@ -72,14 +73,21 @@ function leakage(model) {
     const language = evaluation.settings?.language ?? "";
     const key = [evaluation.evaluation, language].filter(Boolean).join(", ");
     if (!groups.has(key)) groups.set(key, []);
-    // A run names its variants VALUE/DIRECTION@STRENGTH: a matrix for each direction and strength.
-    evaluation.variants.slice(1).forEach((variant, i) => groups.get(key).push({ evaluation, at: i + 1, set: /^[^/]+\/(.+@.+)$/.exec(variant.name)?.[1] ?? "", label: [...(variant.steer ?? []), ...(variant.scale_neurons ?? [])].map(shortSpec).join(" + ") || variant.name }));
+    // A run names its variants VALUE/DIRECTION@STRENGTH: a matrix for each direction and strength. The command line names
+    // those of {value} by the value.
+    const known = new Set(model.concept_set.values.map((value) => value.id));
+    const rowName = (variant) => {
+      const value = variant.name.split("/")[0];
+      return known.has(value) ? name(value) : [...(variant.steer ?? []), ...(variant.scale_neurons ?? [])].map(shortSpec).join(" + ") || variant.name;
+    };
+    evaluation.variants.slice(1).forEach((variant, i) => groups.get(key).push({ evaluation, at: i + 1, set: /^[^/]+\/(.+@.+)$/.exec(variant.name)?.[1] ?? "", label: rowName(variant) }));
   }
-  return [...groups].filter(([, rows]) => rows.length >= 2).map(([key, rows], index) => {
+  return [...groups].filter(([, rows]) => rows.length >= 2).map(([key, rows]) => {
+    const id = keysOf([key], String)[0];
     const measureNames = [...new Set(rows.flatMap(({ evaluation }) => evaluation.measures.filter((m) => m.grouped !== false).map((m) => m.name)))];
-    const measure = select({ id: `leakage-${index}`, label: "Measure ", options: measureNames.map((m) => [m, m]), value: measureNames.find((m) => m.endsWith("_centred")) ?? measureNames[0], onchange: () => made_.update() });
+    const measure = select({ id: `leakage-${id}`, label: "Measure ", options: measureNames.map((m) => [m, m]), value: measureNames.find((m) => m.endsWith("_centred")) ?? measureNames[0], onchange: () => made_.update() });
     const sets = [...new Set(rows.map(({ set }) => set))];
-    const set = sets.length > 1 ? select({ id: `leakage-set-${index}`, label: "Direction and strength ", options: sets.map((one) => [one, one || "others"]), value: sets[0], onchange: () => made_.update() }) : null;
+    const set = sets.length > 1 ? select({ id: `leakage-${id}-set`, label: "Direction and strength ", options: sets.map((one) => [one, one || "others"]), value: sets[0], onchange: () => made_.update() }) : null;
     const here = () => {
       const own = rows.filter((row) => !set || row.set === set.value());
       return own.map((row, i) => ({ ...row, label: own.findIndex((other) => other.label === row.label) === i ? row.label : `${row.label} (${i + 1})` }));
@@ -91,42 +99,56 @@ function leakage(model) {
       return { y: label, x: name(group), value: e[0] ?? NaN, low: e[1] ?? NaN, high: e[2] ?? NaN };
     }));
     const made_ = figure({
-      id: `leakage-matrix-${index}`,
+      id: `leakage-matrix-${id}`,
       title: `What steering one value does to all of them (${key})`,
-      caption: "Rows: interventions. Columns: values that were measured. Orange: more than the model as it is; violet: less. A clean intervention moves its own column alone. Differences whose interval includes 0 are in the table.",
-      command: `valuelens eval ${rows[0].evaluation.evaluation} --steer ...`,
+      caption: "Rows: what was steered. Columns: values that were measured. Orange: more than the model as it is; violet: less. A clean intervention moves its own column alone. The intervals stand in the table.",
+      command: rows[0].evaluation.command,
       controls: set ? [set, measure] : [measure],
       data: () => cells().map((cell) => ({ intervention: cell.y, value: cell.x, ...columns("difference", [cell.value, cell.low, cell.high]) })),
       draw: (width) => {
+        const longest = Math.max(...here().map(({ label }) => label.length));
         const limit = Math.max(1e-6, ...cells().map((cell) => Math.abs(cell.value) || 0));
-        return heat({ width, cells: cells(), xs: groupsOf.map(name), ys: here().map(({ label }) => label), limit, text: true, xLabel: null, yLabel: null, size: 760, marginLeft: 210 });
+        return heat({ width, cells: cells(), xs: groupsOf.map(name), ys: here().map(({ label }) => label), limit, of: `difference in ${measure.value()}`, text: true, xLabel: null, yLabel: null, size: 760, marginLeft: longest > 24 ? 210 : 120 });
       },
     });
     return made_.element;
   });
 }
 
-function sideBySide(sample, index) {
-  const prompt = select({ id: `sample-${index}`, label: "Prompt ", options: sample.prompts.map((p, i) => [String(i), p.id]), value: "0", onchange: () => show() });
-  const shown = el("div", { class: "answers", "aria-live": "polite" });
-  const show = () => shown.replaceChildren(...(sample.prompts[Number(prompt.value())]?.answers ?? []).map((answer) =>
+const short = (text, most) => (text.length > most ? `${text.slice(0, most)}…` : text);
+
+function sideBySide(sample, key) {
+  const prompt = select({ id: `sample-${key}`, label: "Prompt ", options: sample.prompts.map((p) => [p.id, p.text ? `${p.id}: ${short(p.text.replace(/\s+/g, " "), 70)}` : p.id]), value: sample.prompts[0]?.id, onchange: () => show() });
+  const asked = el("div", { class: "asked" });
+  const shown = el("div", { class: "answers", id: `answers-${key}`, "aria-live": "polite" });
+  const show = () => {
+    const at = sample.prompts.find((p) => p.id === prompt.value());
+    asked.replaceChildren(...[at?.system && el("p", { class: "note" }, `System prompt: ${at.system}`), at?.text && el("p", { class: "text" }, at.text)].filter(Boolean));
+    shown.replaceChildren(...(at?.answers ?? []).map(answered));
+  };
+  const unknown = sample.prompts.every((p) => !p.text);
+  const answered = (answer) =>
     el("article", {}, el("h4", {}, answer.intervention === "base" ? "the model as it is" : answer.intervention.split(" + ").map(shortSpec).join(" + ")),
       el("p", { class: "text" }, answer.text || (answer.finish === "too_long" ? "The prompt does not fit the context." : "An empty answer.")),
-      answer.finish === "length" && el("p", { class: "note" }, "cut off at the longest length"))));
+      answer.finish === "length" && el("p", { class: "note" }, "cut off at the longest length"));
   show();
-  return [el("h3", {}, `Answers side by side: ${sample.file}`), el("div", { class: "controls" }, prompt.element), shown,
+  return [el("h3", {}, `Answers side by side: ${sample.file}`), controlBar([prompt]), asked, shown,
+    unknown && el("p", { class: "note" }, "The file names its prompts by id alone; what they say is shown where the file that was given to `sample --input` lies in the run's samples/, or is given to --include."),
+    el("div", { class: "tools" }, madeBy(sample.command)),
     sample.n_prompts > sample.prompts.length && el("p", { class: "note" }, `The first ${sample.prompts.length} of ${sample.n_prompts} prompts.`)];
 }
 
-function points(tune, index) {
+function points(tune, key) {
   const rows = tune.curves.flatMap((curve) => curve.points.map((point) => ({
     intervention: point.intervention ?? `${curve.intervention} at ${point.strength}`, accuracy: estimate(point.accuracy, 1), drop: estimate(point.drop, 1), gain: estimate(point.gain_centred),
   })));
-  return el("details", {}, el("summary", {}, `All ${rows.length} strengths that were tried, to be pasted`), table({ id: `tune-table-${index}`, caption: tune.file, rows }).element);
+  return disclosure({ key: `tune-${key}` }, `All ${rows.length} strengths that were tried, to be pasted`, table({ id: `tune-table-${key}`, caption: tune.file, rows }).element);
 }
 
 export function steering(model) {
   const matrices = leakage(model);
   if (model.tunes.length === 0 && model.samples.length === 0 && matrices.length === 0) return null;
-  return section("steering", "Steering", model.tunes.map((tune, i) => [dose(model, tune, i), points(tune, i)]), matrices, model.samples.map(sideBySide));
+  const tuneKeys = keysOf(model.tunes, (tune) => tune.file);
+  const sampleKeys = keysOf(model.samples, (sample) => sample.file);
+  return section("steering", "Steering", model.tunes.map((tune, i) => [dose(tune, tuneKeys[i]), points(tune, tuneKeys[i])]), matrices, model.samples.map((sample, i) => sideBySide(sample, sampleKeys[i])));
 }

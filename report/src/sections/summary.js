@@ -1,9 +1,9 @@
 // One minute: what was found, how sure it is, what to do next.
-import { command, el, section } from "../dom.js";
+import { command, disclosure, el, section } from "../dom.js";
 import { defined, number, thousands } from "../format.js";
 import { table } from "../table.js";
 import { figure } from "../figure.js";
-import { naming, made } from "../context.js";
+import { naming } from "../context.js";
 import { plot, Plot } from "../plots.js";
 
 const signs = { clear: "●", partly: "◐", "not shown": "○", "not measured": "–" };
@@ -18,7 +18,7 @@ function card(finding) {
     el("p", {}, finding.answer),
     finding.verdict !== "not measured" && [
       el("p", { class: "rule" }, el("a", { href: `#${finding.section}`, "aria-label": `See the figures: ${finding.question}` }, "See the figures")),
-      el("details", { class: "rule" }, el("summary", {}, "How this is decided"), `${finding.rule}; else: not shown.`),
+      disclosure({ key: `rule ${finding.id}`, class: "rule" }, "How this is decided", `${finding.rule}; else: not shown.`),
     ],
   );
 }
@@ -30,7 +30,7 @@ function warnings(model) {
   const rest = model.warnings.slice(6);
   return [
     el("ul", { class: "warnings" }, first.map(item)),
-    rest.length > 0 && el("details", {}, el("summary", {}, `${rest.length} more`), el("ul", { class: "warnings" }, rest.map(item))),
+    rest.length > 0 && disclosure({ key: "more-warnings" }, `${rest.length} more`, el("ul", { class: "warnings" }, rest.map(item))),
   ];
 }
 
@@ -45,6 +45,7 @@ function facts(model) {
     ["Judge", judge.name || "none yet"],
     ["Judge's quality", quality && defined(quality.mean_auroc) ? judge.quality_text : "not measured against people"],
     ["Sampling", data.sampling || "–"],
+    ["Settings", model.settings.length > 0 ? disclosure({ key: "settings" }, `${model.settings.length} that are not the defaults`, el("ul", {}, model.settings.map((setting) => el("li", {}, el("code", {}, setting))))) : "all are the defaults"],
     ["Identity", el("code", {}, model.model.identity.slice(0, 16) || "–")],
   ];
   return el("dl", { class: "facts" }, list.flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, value)]));
@@ -61,16 +62,17 @@ function labels(model) {
     id: "labels",
     title: "Labels of the judge",
     caption: "How many responses express each value, by the judge. Vectors need enough of both classes: a bar that is nearly all of one colour gives a noisy vector.",
-    command: made.judge(model),
+    command: model.commands.judge,
     legend: kinds.map((kind) => ({ label: words[kind], color: colors[kind], mark: "box" })),
     data: () => rows.map(({ kind, ...row }) => row),
     draw: (width) =>
       plot({
         width,
-        height: 60 + 26 * model.concept_set.values.length,
+        marginBottom: 44,
+        height: 74 + 26 * model.concept_set.values.length,
         marginLeft: Math.min(130, width / 3),
         fx: { label: null },
-        x: { label: "responses", grid: true, ticks: width < 520 ? 3 : undefined },
+        x: { label: "responses", labelOffset: 40, grid: true, ticks: width < 520 ? 3 : undefined },
         y: { label: null, domain: model.concept_set.values.map((value) => value.name) },
         marks: [Plot.barX(rows, { x: "count", y: "value", fx: "condition", fill: (row) => colors[row.kind], insetTop: 1, insetBottom: 1, order: null })],
       }),
@@ -96,7 +98,7 @@ export function summary(model) {
       model.next.length > 0
         ? el("ol", { class: "steps" }, model.next.map((step) => el("li", {}, step.text, step.command && command(step.command))))
         : el("p", {}, "All parts of this report are there."),
-      model.missing.length > 0 && el("details", {}, el("summary", {}, `Not in this report: ${model.missing.length} parts`),
+      model.missing.length > 0 && disclosure({ key: "missing" }, `Not in this report: ${model.missing.length} parts`,
         el("ul", {}, model.missing.map((part) => el("li", {}, `${part.what}: made by `, el("code", {}, part.command)))))),
     section("basis", "What it rests on", facts(model), labels(model)),
   ];

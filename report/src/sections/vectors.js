@@ -4,7 +4,7 @@ import { columns } from "../format.js";
 import { figure } from "../figure.js";
 import { choice, slider } from "../controls.js";
 import { color, conditions, dash, symbol } from "../palette.js";
-import { layers, made, naming, values } from "../context.js";
+import { layers, naming, values } from "../context.js";
 import { forest, layerPanels } from "../plots.js";
 
 const key = (condition) => ({ label: condition, color: color[condition], dash: dash[condition] });
@@ -34,7 +34,7 @@ function byLayer(model) {
     title: "Separation by layer",
     caption: "AUROC: the chance that a response that expresses the value projects further along the vector than one that does not, on queries kept out of the fit; 0.5 is chance. " +
       "Cosine of two halves: how alike the vectors of two random halves of the queries are; near 0 the vector is noise. Bands are intervals over queries.",
-    command: made.vectors(model),
+    command: model.commands.vectors,
     controls: [measure],
     legend: conditions.map(key),
     data: () => rowsOf(model, measure.value()).map((row) => ({ value: row.panel, condition: row.series, layer: row.layer, ...columns(measure.value(), [row.value, row.low, row.high]) })),
@@ -51,7 +51,7 @@ function atLayer(model) {
     id: "separation",
     title: "Separation at one layer",
     caption: "Held-out AUROC of each vector with its interval. Where a bar crosses the dotted line at 0.5, chance has not been ruled out.",
-    command: made.vectors(model),
+    command: model.commands.vectors,
     controls: [layer],
     legend: conditions.map(key),
     note: () => {
