@@ -158,7 +158,7 @@ void setup_sample(CLI::App & app, Context & context) {
         ->type_name("TEXT");
     command
         ->add_option("--output", options->output,
-                     "Answers: JSONL of id, intervention, text, finish, n_tokens; with "
+                     "Answers: JSONL of id, intervention, user or prompt, text, finish, n_tokens; with "
                      "--prompt not needed")
         ->type_name("FILE");
     add_intervention_options(*command, options->intervention);

@@ -97,12 +97,20 @@ private:
     std::map<std::size_t, Answer> answers_;
 };
 
-std::string line_of(const Sample & sample) {
-    const nlohmann::ordered_json json = {{"id", sample.id},
-                                         {"intervention", sample.intervention},
-                                         {"text", sample.text},
-                                         {"finish", to_string(sample.finish)},
-                                         {"n_tokens", sample.n_tokens}};
+/// What was asked stands with each answer, so that the file can be read by itself.
+std::string line_of(const Sample & sample, const Transcript & asked) {
+    nlohmann::ordered_json json = {{"id", sample.id}, {"intervention", sample.intervention}};
+    if (asked.prompt) {
+        json["prompt"] = *asked.prompt;
+    } else {
+        if (asked.system) {
+            json["system"] = *asked.system;
+        }
+        json["user"] = asked.user;
+    }
+    json["text"] = sample.text;
+    json["finish"] = to_string(sample.finish);
+    json["n_tokens"] = sample.n_tokens;
     return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
 
@@ -195,7 +203,7 @@ SampleResult sample(const SampleOptions & options, ProgressSink & progress, std:
                 result.too_long.push_back(answer.id);
             }
             if (output) {
-                output->write(line_of(answer));
+                output->write(line_of(answer, prompts[first + i / n_columns]));
             }
             if (one_prompt) {
                 result.samples.push_back(answer);

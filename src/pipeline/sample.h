@@ -55,8 +55,8 @@ using OnSampleText = std::function<void(std::size_t intervention, std::string_vi
 std::vector<std::string> sample_columns(const SampleOptions & options);
 
 /// Answers prompts with the model as it is and under each intervention, side by side in the same batches, and writes
-/// {"id", "intervention", "text", "finish", "n_tokens"} lines. The output appears whole or not at all. `on_text`
-/// streams the answers to `prompt`; `on_done` is called when one is complete.
+/// {"id", "intervention", "system"?, "user" or "prompt", "text", "finish", "n_tokens"} lines. The output appears whole
+/// or not at all. `on_text` streams the answers to `prompt`; `on_done` is called when one is complete.
 ///
 /// Files are checked before the model is loaded. Throws Error(usage), Error(bad_input), Error(model),
 /// Error(interrupted).

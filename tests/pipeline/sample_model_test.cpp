@@ -101,8 +101,12 @@ TEST_F(SampleModel, AFileOfPromptsGivesLinesInOrder) {
     EXPECT_EQ(lines[1]["id"], "x");
     EXPECT_EQ(lines[1]["intervention"], a_);
     EXPECT_EQ(lines[2]["id"], "y");
+    EXPECT_EQ(lines[1]["system"], "");
+    EXPECT_EQ(lines[1]["user"], "Name a colour.");
+    EXPECT_EQ(lines[3]["prompt"], "Once upon a");
+    EXPECT_FALSE(lines[3].contains("user"));
     for (const auto & line : lines) {
-        EXPECT_EQ(line.size(), 5u);
+        EXPECT_EQ(line.size(), line.contains("user") ? 7u : 6u);
         EXPECT_TRUE(line["finish"] == "length" || line["finish"] == "end_of_turn");
         EXPECT_GT(line["n_tokens"].get<int>(), 0);
     }
