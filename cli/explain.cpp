@@ -23,9 +23,7 @@ struct ExplainCommandOptions {
     std::vector<std::string> corpora;
     std::string output;
     std::string explainer;
-    std::string url;
-    std::string server_model;
-    std::optional<int> concurrency;
+    ServerConfig server; ///< the defaults of its options, too
     std::vector<std::string> scores = {"detection", "fuzzing"};
     std::string poles = "both";
     bool no_rating = false;
@@ -45,7 +43,6 @@ std::vector<ScoreKind> score_kinds(const std::vector<std::string> & names) {
 Outcome run_explain_command(const ExplainCommandOptions & given, Context & context) {
     ExplainRequest request;
     request.options = given.explain;
-    request.options.harvest.seed = given.engine.seed.value_or(0);
     request.options.scores = score_kinds(given.scores);
     request.options.negative = given.poles == "both";
     request.options.rate = !given.no_rating;
@@ -53,12 +50,8 @@ Outcome run_explain_command(const ExplainCommandOptions & given, Context & conte
     request.axes = given.axes;
     request.corpora.assign(given.corpora.begin(), given.corpora.end());
     request.output = given.output;
-    request.server.url = given.url;
-    request.server.model = given.server_model;
-    if (given.concurrency) {
-        request.server.concurrency = *given.concurrency;
-    }
-    if (!given.explainer.empty() && !given.url.empty()) {
+    request.server = given.server;
+    if (!given.explainer.empty() && !given.server.url.empty()) {
         fail(ErrorKind::usage, "--explainer names a model here and --url a server; give one of the two");
     }
     if (given.run.empty() &&
@@ -75,6 +68,9 @@ Outcome run_explain_command(const ExplainCommandOptions & given, Context & conte
     }
     if (!given.run.empty()) {
         fill_from_run(request, given.run, context.console, context.stop);
+    }
+    if (given.engine.seed) {
+        request.options.harvest.seed = *given.engine.seed;
     }
     return explain_outcome(explain_neurons(request, context.console, context.stop), request.output.string());
 }
@@ -123,6 +119,25 @@ void add_choice_options(CLI::App & command, ExplainCommandOptions & options) {
         ->group(group);
 }
 
+/// As of a judge's server (`eval`).
+void add_server_options(CLI::App & command, ServerConfig & server) {
+    const auto add = [&](const char * name, auto & field, const std::string & meaning, const char * type) {
+        return command.add_option(name, field, meaning)->type_name(type)->group("Explainer");
+    };
+    add("--server-model", server.model, "Of a server: the model's name there (the only one)", "NAME");
+    add("--api-key-env", server.api_key_env,
+        fmt::format("Of a server: the environment variable that holds its key ({})", server.api_key_env), "NAME");
+    add("--concurrency", server.concurrency, fmt::format("Of a server: requests in flight ({})", server.concurrency),
+        "N")
+        ->check(unnamed(CLI::Range(1, 1024)));
+    add("--max-retries", server.max_retries,
+        fmt::format("Of a server: of a request, with growing pauses ({})", server.max_retries), "N")
+        ->check(unnamed(CLI::Range(0, 100)));
+    add("--timeout", server.timeout_s,
+        fmt::format("Of a server: seconds that one request may take ({})", server.timeout_s), "S")
+        ->check(positive_number());
+}
+
 void add_explainer_options(CLI::App & command, ExplainCommandOptions & options) {
     constexpr const char * group = "Explainer";
     command
@@ -131,17 +146,11 @@ void add_explainer_options(CLI::App & command, ExplainCommandOptions & options) 
         ->type_name("MODEL")
         ->group(group);
     command
-        .add_option("--url", options.url,
-                    "A server explains and scores instead: http[s]://host[:port]/v1; its key: VALUELENS_API_KEY")
+        .add_option("--url", options.server.url,
+                    "An OpenAI-compatible server explains and scores instead: http[s]://host[:port]/v1")
         ->type_name("URL")
         ->group(group);
-    command.add_option("--server-model", options.server_model, "The model's name there (the only one)")
-        ->type_name("NAME")
-        ->group(group);
-    command.add_option("--concurrency", options.concurrency, "Requests in flight there (16)")
-        ->check(unnamed(CLI::Range(1, 1024)))
-        ->type_name("N")
-        ->group(group);
+    add_server_options(command, options.server);
     command
         .add_option("--examples", options.explain.examples,
                     fmt::format("Top excerpts shown to the explainer, at most half; the rest is for the scores ({})",

@@ -98,6 +98,7 @@ struct ExplanationScore {
     std::size_t n_positive = 0;       ///< questions whose answer is yes (simulation: top excerpts)
     std::size_t n_negative = 0;       ///< ... is no (simulation: random excerpts)
     std::size_t n_missing = 0;        ///< questions without an answer that can be read
+    std::string missing_reason;       ///< why, of the first of these or of the baseline's; empty: none is missing
     std::optional<Estimate> baseline; ///< the same with another neuron's explanation
     std::string baseline_of;          ///< whose
     std::string problem;              ///< why there is no score; empty: there is one

@@ -26,14 +26,14 @@ bool is_letter(char c) {
     return std::isalpha(static_cast<unsigned char>(c)) != 0 || static_cast<unsigned char>(c) >= 0x80;
 }
 
-/// Takes off "Explanation:" or "Phrase:" before the answer.
+/// Takes off "Explanation:", "Phrase:" or "Commonality:" before the answer.
 std::string_view without_label(std::string_view text) {
     const std::size_t colon = text.find(':');
     if (colon == std::string_view::npos || colon > 24) {
         return text;
     }
     const std::string label = lower_ascii(text.substr(0, colon));
-    for (const char * word : {"explanation", "phrase", "answer", "description"}) {
+    for (const char * word : {"explanation", "phrase", "answer", "description", "commonality"}) {
         if (label.find(word) != std::string::npos) {
             return trimmed(text.substr(colon + 1));
         }
@@ -71,16 +71,20 @@ AskerAnswer read_phrase(const ChatReply & reply) {
     if (!text) {
         return problem("the answer ended inside a think block");
     }
-    std::string_view line = *text;
-    line = trimmed(take_line(line));
-    line = trimmed(without_quotes(trimmed(first_sentence(without_quotes(without_label(without_quotes(line)))))));
+    std::string_view rest = *text;
+    const std::string_view first_line = trimmed(take_line(rest));
+    const std::string_view said = without_quotes(without_label(without_quotes(first_line)));
+    const std::string_view line = trimmed(without_quotes(trimmed(first_sentence(said))));
     if (line.empty()) {
         return problem("the answer was empty");
     }
     if (std::none_of(line.begin(), line.end(), is_letter)) {
         return problem("the answer holds no word");
     }
-    if (line.size() > longest_phrase) {
+    // Cut off at the limit before its first line or sentence had come to an end.
+    const bool cut_off = reply.finish_reason == "length" && first_line.size() == text->size() &&
+                         line.size() == trimmed(said).size() && !said.ends_with('.');
+    if (cut_off || line.size() > longest_phrase) {
         return problem("the answer was no phrase but longer");
     }
     AskerAnswer answer;
@@ -132,8 +136,8 @@ AskerAnswer read_rating(const ChatReply & reply) {
     return answer;
 }
 
-Asker::Asker(ChatService & service, std::uint64_t seed, std::stop_token stop)
-    : service_(service), seed_(seed), stop_(std::move(stop)) {}
+Asker::Asker(ChatService & service, std::uint64_t seed, std::stop_token stop, std::function<void()> on_answer)
+    : service_(service), seed_(seed), stop_(std::move(stop)), on_answer_(std::move(on_answer)) {}
 
 std::vector<AskerAnswer> Asker::explain(std::span<const std::string> prompts, int max_tokens) {
     ChatRequest form;
@@ -183,6 +187,9 @@ std::vector<AskerAnswer> Asker::ask(std::span<const std::string> prompts, const 
                     } else {
                         answer = problem(outcome.problem);
                         unread[index] = 0; // it would not be answered the next time either
+                    }
+                    if (on_answer_) {
+                        on_answer_();
                     }
                 },
                 stop_);

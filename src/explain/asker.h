@@ -24,7 +24,8 @@ struct AskerAnswer {
 /// all questions that are open then, and all later ones, have failed with its reason.
 class Asker {
 public:
-    Asker(ChatService & service, std::uint64_t seed, std::stop_token stop);
+    /// `on_answer` is called at each answer, from any thread, but never twice at the same time.
+    Asker(ChatService & service, std::uint64_t seed, std::stop_token stop, std::function<void()> on_answer = {});
 
     /// A phrase that explains.
     std::vector<AskerAnswer> explain(std::span<const std::string> prompts, int max_tokens);
@@ -47,12 +48,13 @@ private:
     ChatService & service_;
     std::uint64_t seed_;
     std::stop_token stop_;
+    std::function<void()> on_answer_;
     std::string down_;
 };
 
 /// The phrase of an explainer's answer: a think block, quotes, a label before it and what follows the first line or
-/// sentence are taken off. A problem for an answer that is empty, has no letter, says again what was asked for, or is
-/// longer than a phrase.
+/// sentence are taken off. A problem for an answer that is empty, has no letter, is longer than a phrase, or was cut
+/// off before its first sentence ended.
 AskerAnswer read_phrase(const ChatReply & reply);
 AskerAnswer read_yes_no(const ChatReply & reply);
 AskerAnswer read_rating(const ChatReply & reply);

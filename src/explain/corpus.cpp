@@ -103,17 +103,16 @@ void Corpus::for_each(const OnDocument & on_document) const {
     }
 }
 
-std::string Corpus::identity() const {
+CorpusContents Corpus::contents() const {
+    CorpusContents contents;
     Sha256 hash;
-    for (const std::filesystem::path & file : files) {
-        hash.update(is_json_lines(file) ? "jsonl\n" : "text\n");
-        hash.update(sha256_file(file) + "\n");
-    }
-    if (!run.empty()) {
-        const RunDb db(run / database_name, RunDbMode::read_only);
-        db.for_each_response(std::nullopt, [&](const ResponseRow & row) { hash.update(row.id + "\n" + row.text); });
-    }
-    return hash.hex();
+    for_each([&](const CorpusDocument & document) {
+        hash.update(fmt::format("{}\n", document.text.size())); // so that no two lists of texts are the same bytes
+        hash.update(document.text);
+        ++contents.documents;
+    });
+    contents.identity = hash.hex();
+    return contents;
 }
 
 } // namespace valuelens

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <string>
@@ -17,6 +18,12 @@ struct CorpusDocument {
 
 using OnDocument = std::function<void(const CorpusDocument &)>;
 
+/// What a corpus gives, all texts together.
+struct CorpusContents {
+    std::string identity; ///< hash of the texts
+    std::uint64_t documents = 0;
+};
+
 /// Texts to read, in a fixed order, streamed.
 struct Corpus {
     std::vector<std::filesystem::path> files;
@@ -27,8 +34,8 @@ struct Corpus {
     /// such object, text that is not UTF-8, and a file without any document.
     void for_each(const OnDocument & on_document) const;
 
-    /// A hash of everything that for_each() gives. Throws as it does where a file cannot be read.
-    std::string identity() const;
+    /// Reads them all, so that what is wrong with a corpus is said before a model works on it. Throws as for_each().
+    CorpusContents contents() const;
 };
 
 } // namespace valuelens

@@ -74,7 +74,7 @@ private:
             harvester_.add(windows_[i], found.values.data() + found.window_begins[i] + bos_.size(), found.n_row);
         }
         windows_.clear();
-        progress_.advance(harvester_.tokens());
+        progress_.advance(counts.documents, fmt::format("{} tokens", harvester_.tokens()));
         ++batches_;
         const auto now = std::chrono::steady_clock::now();
         const bool due = options_.checkpoint_every > 0 ? batches_ % options_.checkpoint_every == 0
@@ -105,7 +105,8 @@ std::string counts_text(const HarvestCounts & counts, bool finished) {
 }
 
 std::string harvest_identity(const ModelInfo & model, const SchedulerOptions & scheduler,
-                             std::span<const NeuronId> neurons, const Corpus & corpus, const HarvestOptions & options) {
+                             std::span<const NeuronId> neurons, const std::string & corpus,
+                             const HarvestOptions & options) {
     Sha256 hash;
     hash.update(fmt::format("{} {} {} {} {} {} {} {} {}\n", VALUELENS_VERSION, model.identity, scheduler.kv_type,
                             scheduler.batch_size, options.window, options.top, options.random, options.limit,
@@ -113,22 +114,27 @@ std::string harvest_identity(const ModelInfo & model, const SchedulerOptions & s
     for (const NeuronId & id : neurons) {
         hash.update(fmt::format("{} {} {}\n", id.layer, id.expert, id.neuron));
     }
-    hash.update(corpus.identity());
+    hash.update(corpus);
     return hash.hex();
 }
 
 } // namespace
 
+void check_options(const HarvestOptions & options) {
+    if (options.window < 4 || options.window > 4096) {
+        fail(ErrorKind::usage, "--window {}: expected 4 to 4096 tokens", options.window);
+    }
+}
+
 Harvester harvest(const std::shared_ptr<Model> & model, const SchedulerOptions & scheduler,
                   const std::vector<NeuronId> & neurons, const Corpus & corpus, const HarvestOptions & options,
                   const std::filesystem::path & checkpoint, HarvestCounts & counts, ProgressSink & progress,
                   std::stop_token stop) {
-    if (options.window < 4 || options.window > 4096) {
-        fail(ErrorKind::usage, "--window {}: expected 4 to 4096 tokens", options.window);
-    }
+    check_options(options);
     const auto begin = std::chrono::steady_clock::now();
     Harvester harvester(neurons, options);
-    const std::string identity = harvest_identity(model->info(), scheduler, neurons, corpus, options);
+    const CorpusContents contents = corpus.contents();
+    const std::string identity = harvest_identity(model->info(), scheduler, neurons, contents.identity, options);
     counts.identity = identity;
     std::string before;
     if (!checkpoint.empty() && harvester.load(checkpoint, identity, before)) {
@@ -147,9 +153,18 @@ Harvester harvest(const std::shared_ptr<Model> & model, const SchedulerOptions &
             harvester.save(checkpoint, identity, counts_text(run.counts, /* finished = */ false));
         };
     }
-    progress.start("harvest", 0, "tokens");
-    corpus.for_each([&](const CorpusDocument & document) { run.add(document); });
-    run.finish();
+    progress.start("harvest",
+                   options.limit > 0 ? std::min<std::uint64_t>(options.limit, contents.documents) : contents.documents,
+                   "documents");
+    try {
+        corpus.for_each([&](const CorpusDocument & document) { run.add(document); });
+        run.finish();
+    } catch (const Error & error) {
+        if (error.kind() == ErrorKind::interrupted && run.save && harvester.windows() > 0) {
+            run.save(); // what was read since the last checkpoint is not read again
+        }
+        throw;
+    }
     progress.finish();
     if (harvester.windows() == 0) {
         fail(ErrorKind::bad_input, "the corpus holds no document of two tokens or more");

@@ -24,23 +24,6 @@ constexpr std::size_t rate_slice = 64;
 
 constexpr const char * inactive = "nothing in the corpus activates the neuron in this direction";
 
-void check(const ExplainJob & job, const ExplainOptions & options) {
-    if (options.harvest.top < 2 || options.examples < 1) {
-        fail(ErrorKind::usage, "--top {} and --examples {}: expected at least 2 excerpts, 1 of them to show",
-             options.harvest.top, options.examples);
-    }
-    if (!(options.confidence > 0 && options.confidence < 1)) {
-        fail(ErrorKind::usage, "--confidence {}: expected a share between 0 and 1", options.confidence);
-    }
-    const bool simulates =
-        std::find(options.scores.begin(), options.scores.end(), ScoreKind::simulation) != options.scores.end();
-    if (simulates && job.simulator == nullptr) {
-        fail(ErrorKind::usage,
-             "--scores simulation needs log-probabilities at every token of a prompt, which servers do "
-             "not give; score with a local model, or by detection and fuzzing");
-    }
-}
-
 /// All that a result depends on beside the code.
 std::string settings_of(const ExplainJob & job, const ExplainOptions & options, const std::string & harvest) {
     Sha256 hash;
@@ -58,8 +41,8 @@ public:
     ExplainRun(const ExplainJob & job, const ExplainOptions & options, const Harvester & harvest,
                const std::string & settings, ProgressSink & progress, const std::stop_token & stop)
         : job_(job), options_(options), harvest_(harvest), store_(job.output, settings),
-          asker_(*job.service, options.harvest.seed, stop), progress_(progress), stop_(stop),
-          poles_(poles_of(harvest, options.negative)) {
+          asker_(*job.service, options.harvest.seed, stop, [this] { count_answer(); }), progress_(progress),
+          stop_(stop), poles_(poles_of(harvest, options.negative)) {
         for (PoleWork & pole : poles_) {
             if (const auto found = store_.results.find(pole.key); found != store_.results.end()) {
                 pole.result = found->second;
@@ -111,6 +94,8 @@ private:
             }
             const std::span<PoleWork> slice = std::span(poles_).subspan(first, std::min(size, poles_.size() - first));
             changed_ = false;
+            finished_ = first;
+            answers_ = 0;
             work(slice);
             if (changed_) {
                 for (const PoleWork & pole : slice) {
@@ -122,6 +107,9 @@ private:
         }
         progress_.finish();
     }
+
+    /// A slice may take minutes: its answers show that it moves.
+    void count_answer() { progress_.advance(finished_, fmt::format("{} more answers", ++answers_)); }
 
     void explain(std::span<PoleWork> slice) {
         std::vector<PoleWork *> open;
@@ -205,11 +193,12 @@ private:
         return partners_[static_cast<std::size_t>(&pole - poles_.data())];
     }
 
-    /// A score without a baseline is made again once there is another explanation.
+    /// A score without a baseline is made again once there is another explanation, and one that lacks answers, too.
     bool has_score(const PoleWork & pole, ScoreKind kind) const {
         const std::vector<ExplanationScore> & scores = pole.result.scores;
         return std::any_of(scores.begin(), scores.end(), [&](const ExplanationScore & score) {
-            return score.kind == kind && score.problem.empty() && (score.baseline || partner_of(pole) == nullptr);
+            return score.kind == kind && score.problem.empty() && score.missing_reason.empty() &&
+                   (score.baseline || partner_of(pole) == nullptr);
         });
     }
 
@@ -261,10 +250,14 @@ private:
         score.n_missing = static_cast<std::size_t>(
             std::count_if(own.begin(), own.end(), [](const AskerAnswer & answer) { return !answer.number; }));
         const std::span<const AskerAnswer> all = answers.subspan(scoring.first_prompt, n * (scoring.partner ? 2 : 1));
-        if (!asker_.down().empty() &&
-            std::any_of(all.begin(), all.end(), [](const AskerAnswer & answer) { return !answer.number; })) {
-            score.problem = asker_.down(); // not a score of what happened to be answered
-            return score;
+        const auto missing =
+            std::find_if(all.begin(), all.end(), [](const AskerAnswer & answer) { return !answer.number; });
+        if (missing != all.end()) {
+            score.missing_reason = missing->problem;
+            if (!asker_.down().empty()) {
+                score.problem = asker_.down(); // not a score of what happened to be answered
+                return score;
+            }
         }
         score.value = auroc_of_answers(scoring.questions, own, options_, bootstrap_seed(scoring), score.problem);
         if (scoring.partner != nullptr) {
@@ -284,9 +277,9 @@ private:
         score.value = simulation_score(*job_.simulator, scoring.pole->result.text, scoring.held, scoring.pole->pole,
                                        options_, bootstrap_seed(scoring), stop_, score.problem);
         if (scoring.partner != nullptr && score.problem.empty()) {
-            std::string unused;
-            score.baseline = simulation_score(*job_.simulator, scoring.partner->result.text, scoring.held,
-                                              scoring.pole->pole, options_, bootstrap_seed(scoring), stop_, unused);
+            score.baseline =
+                simulation_score(*job_.simulator, scoring.partner->result.text, scoring.held, scoring.pole->pole,
+                                 options_, bootstrap_seed(scoring), stop_, score.missing_reason);
             score.baseline_of = scoring.partner->key;
         }
         return score;
@@ -327,21 +320,40 @@ private:
     std::vector<PoleWork> poles_;
     std::vector<const PoleWork *> partners_; ///< [poles]
     bool changed_ = false;
+    std::size_t finished_ = 0; ///< poles of the stage in hand
+    std::size_t answers_ = 0;  ///< to its slice in hand
 };
 
 } // namespace
 
+void check_options(const ExplainOptions & options, bool can_simulate) {
+    check_options(options.harvest);
+    if (options.harvest.top < 2 || options.examples < 1) {
+        fail(ErrorKind::usage, "--top {} and --examples {}: expected at least 2 excerpts, 1 of them to show",
+             options.harvest.top, options.examples);
+    }
+    if (!(options.confidence > 0 && options.confidence < 1)) {
+        fail(ErrorKind::usage, "--confidence {}: expected a share between 0 and 1", options.confidence);
+    }
+    const bool simulates =
+        std::find(options.scores.begin(), options.scores.end(), ScoreKind::simulation) != options.scores.end();
+    if (simulates && !can_simulate) {
+        fail(ErrorKind::usage,
+             "--scores simulation needs log-probabilities at every token of a prompt, which servers do "
+             "not give; score with a local model, or by detection and fuzzing");
+    }
+}
+
 ExplainSummary run_explain(const ExplainJob & job, const ExplainOptions & options, ProgressSink & progress,
                            std::stop_token stop) {
-    check(job, options);
+    check_options(options, job.simulator != nullptr);
     std::vector<NeuronId> ids;
     for (const ChosenNeuron & neuron : job.neurons) {
         ids.push_back(neuron.id);
     }
-    const std::filesystem::path harvest_file = std::filesystem::path(job.output).replace_extension(".harvest");
     HarvestCounts counts;
-    const Harvester harvested =
-        harvest(job.subject, job.scheduler, ids, job.corpus, options.harvest, harvest_file, counts, progress, stop);
+    const Harvester harvested = harvest(job.subject, job.scheduler, ids, job.corpus, options.harvest,
+                                        harvest_of(job.output), counts, progress, stop);
     const std::string settings = settings_of(job, options, counts.identity);
     ExplainRun run(job, options, harvested, settings, progress, stop);
     run.explain();

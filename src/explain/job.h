@@ -18,7 +18,8 @@ namespace valuelens {
 class Simulator {
 public:
     virtual ~Simulator() = default;
-    /// One list per excerpt, as long as its tokens. Throws Error(model), Error(interrupted).
+    /// One list per excerpt, as long as its tokens. Throws Error(model) where an excerpt and the explanation cannot be
+    /// read together, most often since they are too long; Error(interrupted).
     virtual std::vector<std::vector<double>>
     simulate(const std::string & explanation, std::span<const ReadableExcerpt> excerpts, std::stop_token stop) = 0;
 };
@@ -35,6 +36,10 @@ struct ExplainJob {
     const AxisSet * axes = nullptr;  ///< for the lens of axes; null: none
     std::filesystem::path output;
 };
+
+/// Throws Error(usage) for options out of range or that do not fit together. `can_simulate`: there is a local model for
+/// simulation.
+void check_options(const ExplainOptions & options, bool can_simulate);
 
 /// explain_neurons() without looking for models and files.
 ExplainSummary run_explain(const ExplainJob & job, const ExplainOptions & options, ProgressSink & progress,

@@ -20,19 +20,24 @@ Estimate take_estimate(const nlohmann::json & json) {
     return {take_number(json.at("value")), take_number(json.at("low")), take_number(json.at("high"))};
 }
 
+nlohmann::ordered_json text_or_null(const std::string & text) {
+    return text.empty() ? nlohmann::ordered_json(nullptr) : nlohmann::ordered_json(text);
+}
+
 nlohmann::ordered_json score_json(const ExplanationScore & score) {
     nlohmann::ordered_json json = {{"score", to_string(score.kind)}};
     json.update(estimate_json(score.value));
     json["n_positive"] = score.n_positive;
     json["n_negative"] = score.n_negative;
     json["n_missing"] = score.n_missing;
+    json["missing_reason"] = text_or_null(score.missing_reason);
     json["baseline"] = nullptr;
     if (score.baseline) {
         nlohmann::ordered_json baseline = estimate_json(*score.baseline);
         baseline["explanation_of"] = score.baseline_of;
         json["baseline"] = std::move(baseline);
     }
-    json["problem"] = score.problem.empty() ? nlohmann::ordered_json(nullptr) : nlohmann::ordered_json(score.problem);
+    json["problem"] = text_or_null(score.problem);
     return json;
 }
 
@@ -51,16 +56,13 @@ ExplanationScore take_score(const nlohmann::json & json) {
     score.n_positive = json.at("n_positive").get<std::size_t>();
     score.n_negative = json.at("n_negative").get<std::size_t>();
     score.n_missing = json.at("n_missing").get<std::size_t>();
+    score.missing_reason = take_text(json, "missing_reason");
     if (const nlohmann::json & baseline = json.at("baseline"); !baseline.is_null()) {
         score.baseline = take_estimate(baseline);
         score.baseline_of = baseline.at("explanation_of").get<std::string>();
     }
     score.problem = take_text(json, "problem");
     return score;
-}
-
-nlohmann::ordered_json text_or_null(const std::string & text) {
-    return text.empty() ? nlohmann::ordered_json(nullptr) : nlohmann::ordered_json(text);
 }
 
 } // namespace
@@ -113,6 +115,10 @@ Explanation take_results(const nlohmann::json & line) {
 
 std::filesystem::path companion_of(const std::filesystem::path & output) {
     return std::filesystem::path(output).replace_extension(".json");
+}
+
+std::filesystem::path harvest_of(const std::filesystem::path & output) {
+    return std::filesystem::path(output).replace_extension(".harvest");
 }
 
 ResultStore::ResultStore(std::filesystem::path output, std::string settings)

@@ -49,5 +49,7 @@ private:
 
 /// The companion of an output: explanations.json beside explanations.jsonl.
 std::filesystem::path companion_of(const std::filesystem::path & output);
+/// What was gathered from its corpus: explanations.harvest.
+std::filesystem::path harvest_of(const std::filesystem::path & output);
 
 } // namespace valuelens

@@ -98,7 +98,16 @@ Estimate simulation_score(Simulator & simulator, const std::string & explanation
         problem = fmt::format("fewer than {} excerpts of either kind are held out", least_questions);
         return {};
     }
-    const std::vector<std::vector<double>> simulated = simulator.simulate(explanation, excerpts, stop);
+    std::vector<std::vector<double>> simulated;
+    try {
+        simulated = simulator.simulate(explanation, excerpts, stop);
+    } catch (const Error & error) {
+        if (error.kind() != ErrorKind::model) {
+            throw;
+        }
+        problem = error.what(); // of this pole: others may be shorter
+        return {};
+    }
     std::vector<std::vector<double>> real;
     for (const ReadableExcerpt & excerpt : excerpts) {
         std::vector<double> & row = real.emplace_back();

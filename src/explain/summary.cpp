@@ -63,6 +63,9 @@ void count_poles(std::span<const PoleWork> poles, ExplainSummary & summary) {
                 if (!score.problem.empty()) {
                     scored = false;
                     ++summary.failures[fmt::format("{}: {}", to_string(score.kind), score.problem)];
+                } else if (!score.missing_reason.empty()) {
+                    ++summary
+                          .failures[fmt::format("{}, some answers: {}", to_string(score.kind), score.missing_reason)];
                 }
             }
             summary.n_unscored += scored ? 0 : 1;

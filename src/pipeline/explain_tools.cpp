@@ -70,6 +70,18 @@ Row read_row(const Columns & columns, const std::vector<std::string> & cells, co
     return row;
 }
 
+/// A slip of the pen must not leave out a part of what was asked for.
+void require_known(const char * option, const std::vector<std::string> & asked, const std::set<std::string> & known,
+                   const std::filesystem::path & table) {
+    for (const std::string & word : asked) {
+        if (!known.contains(word)) {
+            const std::string list = fmt::format("{}", fmt::join(known, ", "));
+            fail(ErrorKind::usage, "{} {}: {} has {}", option, word, table.string(),
+                 list.empty() ? "none" : "only " + list);
+        }
+    }
+}
+
 /// Longest projection first within a value and category, and no more of these than are asked for.
 std::vector<Row> longest(std::vector<Row> rows, std::size_t per_category, std::vector<std::string> & notes) {
     std::stable_sort(rows.begin(), rows.end(), [](const Row & a, const Row & b) { return a.role.norm > b.role.norm; });
@@ -88,6 +100,38 @@ std::vector<Row> longest(std::vector<Row> rows, std::size_t per_category, std::v
     return rows;
 }
 
+/// Said before models are loaded, which may take long.
+void require_files(const ExplainRequest & request) {
+    for (const std::filesystem::path & corpus : request.corpora) {
+        std::error_code ignored;
+        if (!std::filesystem::exists(corpus, ignored)) {
+            fail(ErrorKind::bad_input, "--corpus {}: there is no such file", corpus.string());
+        }
+    }
+}
+
+/// No output may take the place of what it is made from.
+void require_output_apart(const ExplainRequest & request) {
+    const std::filesystem::path & output = request.output;
+    const std::filesystem::path companion = companion_of(output);
+    const std::filesystem::path harvest = harvest_of(output);
+    if (companion == output || harvest == output) {
+        fail(ErrorKind::usage, "--output {}: a .json and a .harvest are written beside it; name a .jsonl file",
+             output.string());
+    }
+    std::vector<std::filesystem::path> inputs = request.corpora;
+    inputs.insert(inputs.end(), {request.neurons, companion_of(request.neurons), request.axes});
+    for (const std::filesystem::path & written : {output, companion, harvest}) {
+        for (const std::filesystem::path & input : inputs) {
+            std::error_code ignored; // files that are not there are not the same
+            if (std::filesystem::equivalent(written, input, ignored)) {
+                fail(ErrorKind::usage, "--output {}: would replace {}, which is read; name another file",
+                     output.string(), input.string());
+            }
+        }
+    }
+}
+
 } // namespace
 
 std::vector<ChosenNeuron> load_chosen_neurons(const std::filesystem::path & table, const ModelInfo & model,
@@ -96,6 +140,8 @@ std::vector<ChosenNeuron> load_chosen_neurons(const std::filesystem::path & tabl
     Columns columns;
     std::vector<Row> rows;
     std::set<std::pair<std::string, NeuronId>> seen;
+    std::set<std::string> values;
+    std::set<std::string> categories;
     std::size_t without_category = 0;
     for_each_csv_record(
         read_file(table), table.string(),
@@ -105,6 +151,8 @@ std::vector<ChosenNeuron> load_chosen_neurons(const std::filesystem::path & tabl
         },
         [&](const std::vector<std::string> & cells, const std::string & where) {
             Row row = read_row(columns, cells, where, model);
+            values.insert(row.role.value);
+            categories.insert(row.role.category);
             if (!seen.insert({row.role.value, row.id}).second) {
                 fail(ErrorKind::bad_input, "{}: neuron {} of layer {} comes twice", where, row.id.neuron, row.id.layer);
             }
@@ -118,6 +166,8 @@ std::vector<ChosenNeuron> load_chosen_neurons(const std::filesystem::path & tabl
             }
             rows.push_back(std::move(row));
         });
+    require_known("--values", options.values, values, table);
+    require_known("--categories", options.categories, categories, table);
     if (without_category > 0) {
         notes.push_back(fmt::format("{} entries of the table are of other categories", without_category));
     }
@@ -155,6 +205,7 @@ void fill_from_run(ExplainRequest & request, const std::filesystem::path & run, 
     };
     keep(request.model.threads, 0, config.threads);
     keep(request.model.n_gpu_layers, -1, config.n_gpu_layers);
+    keep(request.model.date, ModelOptions{}.date, config.date);
     keep(request.scheduler.ctx_size, 0, config.ctx_size);
     if (request.scheduler.kv_type == "auto") {
         request.scheduler.kv_type = config.kv_type;
@@ -162,10 +213,6 @@ void fill_from_run(ExplainRequest & request, const std::filesystem::path & run, 
     if (request.explainer.empty() && request.model.chat_template.empty()) { // the subject's own: it explains itself
         request.model.chat_template = config.chat_template;
         request.model.chat_template_kwargs = config.chat_template_kwargs;
-    }
-    if (request.model.path.empty()) {
-        request.model.path =
-            resolve_model(config.model, {.threads = request.model.threads}, progress, std::move(stop)).string();
     }
     const auto use = [&](std::filesystem::path & path, const char * name) {
         if (path.empty() && std::filesystem::exists(run / name)) {
@@ -182,13 +229,17 @@ void fill_from_run(ExplainRequest & request, const std::filesystem::path & run, 
     if (request.output.empty()) {
         request.output = run / "explanations.jsonl";
     }
+    request.options.harvest.seed = static_cast<std::uint64_t>(config.seed);
+    if (request.model.path.empty()) {
+        request.model.path =
+            resolve_model(config.model, {.threads = request.model.threads}, progress, std::move(stop)).string();
+    }
 }
 
 ExplainSummary explain_neurons(const ExplainRequest & request, ProgressSink & progress, std::stop_token stop) {
-    if (companion_of(request.output) == request.output) {
-        fail(ErrorKind::usage, "--output {}: a .json is written beside it; name a .jsonl file",
-             request.output.string());
-    }
+    check_options(request.options, /* can_simulate = */ request.server.url.empty());
+    require_files(request);
+    require_output_apart(request);
     std::optional<RunLock> lock;
     if (!request.run.empty()) {
         lock.emplace(request.run, "valuelens explain");
@@ -209,7 +260,7 @@ ExplainSummary explain_neurons(const ExplainRequest & request, ProgressSink & pr
     job.scheduler = request.scheduler;
     std::unique_ptr<ChatService> service;
     if (!request.server.url.empty()) {
-        service = open_service(request.server, "explain", progress, stop);
+        service = open_service(request.server, "--url", progress, stop);
         job.explainer = fmt::format("{} on a server", service->model());
     }
     job.subject = Model::load(request.model, progress, stop);

@@ -103,12 +103,85 @@ TEST_F(ExplainCommand, TheLongestProjectionsOfEachValueAndCategoryAreTaken) {
     EXPECT_EQ(lines[1]["key"], "1//9/positive");
 }
 
+TEST_F(ExplainCommand, WindowsAreOf64TokensUnlessSaidOtherwise) {
+    write_file(folder_ / "corpus.txt", std::string(150, 'a') + "\n"); // a token is a byte
+    const auto longest = [&](const std::vector<std::string> & more) {
+        const ProgramResult result = explain(more);
+        EXPECT_EQ(result.exit_code, 0) << result.err;
+        std::size_t most = 0;
+        for_each_line(folder_ / "out.jsonl", [&](std::string_view text, std::size_t) {
+            const json line = json::parse(text);
+            for (const json & excerpt : line["excerpts"]) {
+                most = std::max(most, excerpt["tokens"].size());
+            }
+        });
+        return most;
+    };
+    EXPECT_EQ(longest({}), 63u) << "and the BOS before them";
+    EXPECT_EQ(longest({"--window", "20"}), 19u);
+}
+
+TEST_F(ExplainCommand, AServerThatIsNotThereIsTriedAsOftenAsAskedFor) {
+    const ProgramResult result = explain({"--url", "http://127.0.0.1:1/v1", "--max-retries", "0", "--timeout", "5",
+                                          "--api-key-env", "NO_SUCH_KEY", "--concurrency", "2"});
+    expect_refused(result, 5, {"http://127.0.0.1:1"});
+    expect_refused(explain({"--max-retries", "-1"}), 2, {"--max-retries"});
+    expect_refused(explain({"--timeout", "0"}), 2, {"--timeout"});
+}
+
+TEST_F(ExplainCommand, AServerCannotSimulate) {
+    expect_refused(explain({"--scores", "simulation", "--url", "http://127.0.0.1:1/v1"}), 2,
+                   {"simulation", "servers do not give", "local model"});
+}
+
+TEST_F(ExplainCommand, WhatIsReadIsNotReplaced) {
+    const std::string corpus = read_file(folder_ / "corpus.txt");
+    const auto with_output = [&](const char * output) {
+        return run_program({"explain", "-m", model_, "--neurons", file("neurons.csv"), "--corpus", file("corpus.txt"),
+                            "--output", file(output)});
+    };
+    expect_refused(with_output("corpus.txt"), 2, {"would replace", "corpus.txt"});
+    write_file(folder_ / "neurons.json", "{}");
+    expect_refused(with_output("neurons.jsonl"), 2, {"would replace", "neurons.json"});
+    expect_refused(with_output("a.json"), 2, {"a.json", ".jsonl"});
+    expect_refused(with_output("a.harvest"), 2, {"a.harvest", ".jsonl"});
+    EXPECT_EQ(read_file(folder_ / "corpus.txt"), corpus);
+}
+
+TEST_F(ExplainCommand, AWrongCorpusIsSaidByItsLine) {
+    const auto with_corpus = [&](const char * name, const char * contents) {
+        write_file(folder_ / name, contents);
+        return run_program({"explain", "-m", model_, "--neurons", file("neurons.csv"), "--corpus", file(name),
+                            "--output", file("out.jsonl"), "-t", "1"});
+    };
+    expect_refused(with_corpus("b.jsonl", "{\"text\": \"fine\"}\n{\"text\": \"cut o"), 3, {"b.jsonl:2", "JSON"});
+    expect_refused(with_corpus("c.jsonl", "{\"content\": \"fine\"}\n"), 3, {"c.jsonl:1", "\"text\""});
+    expect_refused(with_corpus("d.txt", ""), 3, {"d.txt", "holds no text"});
+    expect_refused(with_corpus("e.txt", "x\n"), 3, {"no document of two tokens"});
+    EXPECT_FALSE(std::filesystem::exists(folder_ / "out.harvest"));
+    expect_refused(explain({"--corpus", file("nowhere.txt")}), 3, {"nowhere.txt", "no such file"});
+}
+
 TEST_F(ExplainCommand, WhatIsMissingOrWrongIsSaidBeforeTheWork) {
     expect_refused(run_program({"explain", "-m", model_}), 2, {"--run", "--neurons", "--corpus", "--output"});
     expect_refused(explain({"--scores", "guessing"}), 2, {"guessing"});
     expect_refused(explain({"--explainer", model_, "--url", "http://127.0.0.1:1/v1"}), 2, {"--explainer", "--url"});
     expect_refused(explain({"--window", "2"}), 2, {"--window 2", "4 to 4096"});
     expect_refused(explain({"--run", file("nowhere")}), 2, {"nowhere", "no run folder"});
+    expect_refused(explain({"--axes", file("nowhere.safetensors")}), 3, {"nowhere.safetensors"});
+    expect_refused(run_program({"explain", "-m", model_, "--neurons", file("absent.csv"), "--corpus",
+                                file("corpus.txt"), "--output", file("out.jsonl")}),
+                   3, {"absent.csv"});
+    expect_refused(run_program({"explain", "-m", file("corpus.txt"), "--neurons", file("neurons.csv"), "--corpus",
+                                file("corpus.txt"), "--output", file("out.jsonl")}),
+                   4, {"corpus.txt"});
+    write_file(folder_ / "neurons.csv", "value,layer,neuron,category\ncare,0,7,shared\n");
+    expect_refused(explain({"--values", "care,courage"}), 2, {"--values courage", "neurons.csv has only care"});
+    expect_refused(explain({"--categories", "sharde"}), 2, {"--categories sharde", "neurons.csv has only shared"});
+    write_file(folder_ / "neurons.csv", "value,layer,neuron,category\ncare,0,7,none\n");
+    expect_refused(explain(), 3, {"neurons.csv", "holds no neuron"});
+    write_file(folder_ / "neurons.csv", "");
+    expect_refused(explain(), 3, {"neurons.csv"});
     write_file(folder_ / "neurons.csv", "layer,neuron\n0,7\n0,700\n");
     expect_refused(explain(), 3, {"neurons.csv:3", "700", "0-47"});
     write_file(folder_ / "neurons.csv", "layer,neuron\n0,7\n0,7\n");

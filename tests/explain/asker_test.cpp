@@ -26,7 +26,7 @@ TEST(ReadPhrase, TakesThePhraseOutOfWhatModelsPutAroundIt) {
          {"words for cold weather", "\"words for cold weather\"", "Explanation: words for cold weather.",
           "**words for cold weather**", "\n words for cold weather\nThe excerpts all ...",
           "<think>\nhm\n</think>\nwords for cold weather", "words for cold weather. In the excerpts, the unit reacts.",
-          "The phrase: \"words for cold weather\""}) {
+          "The phrase: \"words for cold weather\"", "Commonality: words for cold weather"}) {
         const AskerAnswer answer = read_phrase(said(content));
         EXPECT_EQ(answer.text, "words for cold weather") << content;
         EXPECT_EQ(answer.problem, "");
@@ -40,6 +40,20 @@ TEST(ReadPhrase, SaysWhatIsWrongWithAnAnswer) {
     EXPECT_THAT(read_phrase(said("<think> hm")).problem, HasSubstr("think"));
     EXPECT_THAT(read_phrase(said(std::string(300, 'a'))).problem, HasSubstr("longer"));
     EXPECT_EQ(read_phrase(said("")).text, "");
+}
+
+TEST(ReadPhrase, AnAnswerThatWasCutOffCountsIfItsFirstSentenceIsWhole) {
+    const auto cut_off = [](const char * content) {
+        ChatReply reply = said(content);
+        reply.finish_reason = "length";
+        return read_phrase(reply);
+    };
+    EXPECT_THAT(cut_off("words for cold weather and for all that").problem, HasSubstr("longer"));
+    EXPECT_THAT(cut_off("Explanation: words for cold").problem, HasSubstr("longer"));
+    for (const char * content :
+         {"words for cold weather.", "words for cold weather. In the", "words for cold weather\nIn the"}) {
+        EXPECT_EQ(cut_off(content).text, "words for cold weather") << content;
+    }
 }
 
 TEST(ReadYesNo, TakesProbabilitiesOverWords) {

@@ -65,10 +65,18 @@ TEST_F(CorpusTest, WhatCannotBeReadIsNamedByItsLine) {
 }
 
 TEST_F(CorpusTest, ItsIdentityIsThatOfWhatItGives) {
-    const std::string one = corpus("a.txt", "one\n").identity();
-    EXPECT_EQ(one, corpus("b.txt", "one\n").identity());
-    EXPECT_NE(one, corpus("a.txt", "two\n").identity());
-    EXPECT_NE(one, corpus("a.jsonl", "one\n").identity());
+    EXPECT_EQ(corpus("a.txt", "one\n\ntwo\n").contents().documents, 2u);
+    const std::string one = corpus("a.txt", "one\n").contents().identity;
+    EXPECT_EQ(one, corpus("b.txt", "one\n").contents().identity);
+    EXPECT_NE(one, corpus("a.txt", "two\n").contents().identity);
+    EXPECT_EQ(one, corpus("a.jsonl", "{\"text\": \"one\", \"id\": 7}\n").contents().identity);
+    EXPECT_NE(corpus("a.txt", "one\n\ntwo\n").contents().identity, corpus("a.txt", "one\ntwo\n").contents().identity);
+    EXPECT_NE(corpus("a.txt", "1\n\n11\n").contents().identity, corpus("a.txt", "11\n\n1\n").contents().identity);
+}
+
+TEST_F(CorpusTest, ItsIdentityTakesReadingItAll) {
+    expect_error(ErrorKind::bad_input, {"a.jsonl:2", "not a JSON object"},
+                 [&] { corpus("a.jsonl", "{\"text\": \"x\"}\n{\"text\": \n").contents().identity; });
 }
 
 } // namespace

@@ -184,6 +184,24 @@ TEST(Harvester, AStateThatWasReadBackGoesOnToTheSameBytes) {
     EXPECT_EQ(read_file(folder / "whole"), read_file(folder / "second"));
 }
 
+// What is saved is all that a harvester holds.
+TEST(Harvester, ItsStateDoesNotGrowWithTheCorpus) {
+    const TempFolder folder;
+    std::vector<Sample> all = samples(4000);
+    for (Sample & sample : all) { // windows of one length, so that those kept are as long as any others
+        sample.window.tokens.resize(8, 1);
+        sample.values.resize(n_neuron * 8, 0.5f);
+    }
+    Harvester harvester(ids(), small_options());
+    feed(harvester, std::span(all).first(400));
+    harvester.save(folder / "few", "id", "{}");
+    feed(harvester, std::span(all).subspan(400));
+    harvester.save(folder / "many", "id", "{}");
+    const std::uintmax_t few = std::filesystem::file_size(folder / "few");
+    EXPECT_NEAR(static_cast<double>(std::filesystem::file_size(folder / "many")), static_cast<double>(few), 16)
+        << "but for the digits of two counts";
+}
+
 TEST(Harvester, ADamagedStateIsRefused) {
     const TempFolder folder;
     Harvester harvester(ids(), small_options());

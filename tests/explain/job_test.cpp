@@ -5,86 +5,48 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <nlohmann/json.hpp>
+#include <algorithm>
+#include <set>
 
-#include "base/file.h"
-#include "base/random.h"
-#include "explain/planted_model.h"
-#include "explain/rule_service.h"
+#include "explain/harvest.h"
+#include "explain/planted_job.h"
 #include "support/expect_error.h"
-#include "support/temp_folder.h"
 
 namespace valuelens {
 namespace {
 
 using nlohmann::json;
-using test::FakeService;
 using testing::HasSubstr;
 
-/// Stops the work once so many tokens are harvested.
+/// Stops the work once a stage has done so much.
 class StopAfter : public ProgressSink {
 public:
-    explicit StopAfter(std::uint64_t tokens) : tokens_(tokens) {}
+    StopAfter(std::string stage, std::uint64_t done) : stop_stage_(std::move(stage)), stop_done_(done) {}
     void start(std::string_view stage, std::uint64_t, std::string_view) override { stage_ = stage; }
     void advance(std::uint64_t done, std::string_view) override {
-        if (stage_ == "harvest" && done >= tokens_) {
+        if (stage_ == stop_stage_ && done >= stop_done_) {
             source.request_stop();
         }
     }
     std::stop_source source;
 
 private:
-    std::uint64_t tokens_;
+    std::string stop_stage_;
+    std::uint64_t stop_done_;
     std::string stage_;
 };
 
-class ExplainJobTest : public testing::Test {
-protected:
-    void SetUp() override {
-        Rng rng(11);
-        std::string corpus;
-        for (int i = 0; i < 400; ++i) {
-            std::string text;
-            for (int k = 0; k < 40; ++k) {
-                text += static_cast<char>(rng.below(6) == 0 ? ' ' : 'a' + static_cast<char>(rng.below(26)));
-            }
-            // Of either kind hardly more than the top excerpts, so that random ones have none.
-            const char * set = i % 18 == 5 ? "0123456789" : i % 18 == 11 ? "!?!?!?!?!?" : nullptr;
-            for (int k = 0; set != nullptr && k < 2; ++k) {
-                text[rng.below(40)] = set[rng.below(10)];
-            }
-            corpus += json({{"text", text}}).dump() + "\n";
-        }
-        write_file(folder_ / "corpus.jsonl", corpus);
-        job_.subject = Model::load({.path = test::write_planted_model(folder_ / "m.gguf"), .threads = 1});
-        job_.neurons = {{{0, -1, test::digit_neuron}, {{"care", "shared", 2}, {"power", "shared", 1}}},
-                        {{0, -1, test::mark_neuron}, {{"care", "intrinsic", 3}}}};
-        job_.corpus.files = {folder_ / "corpus.jsonl"};
-        job_.explainer = "a rule";
-        job_.output = folder_ / "explanations.jsonl";
-        options_.negative = false;
-        options_.lens_tokens = 3;
-        options_.bootstraps = 50;
-        options_.harvest.checkpoint_every = 1;
+class CollectedMessages : public ProgressSink {
+public:
+    void advance(std::uint64_t done, std::string_view extra) override {
+        progress.push_back(fmt::format("{} {}", done, extra));
     }
-
-    ExplainSummary run(FakeService::Answer answer, ProgressSink & progress = silent_progress(),
-                       std::stop_token stop = {}) {
-        FakeService service(std::move(answer));
-        job_.service = &service;
-        return run_explain(job_, options_, progress, std::move(stop));
-    }
-
-    std::vector<json> lines() const {
-        std::vector<json> all;
-        for_each_line(job_.output, [&](std::string_view line, std::size_t) { all.push_back(json::parse(line)); });
-        return all;
-    }
-
-    TempFolder folder_;
-    ExplainJob job_;
-    ExplainOptions options_;
+    void message(LogLevel, std::string_view text) override { texts.emplace_back(text); }
+    std::vector<std::string> texts;
+    std::vector<std::string> progress;
 };
+
+class ExplainJobTest : public test::PlantedJob {};
 
 TEST_F(ExplainJobTest, APlantedNeuronIsExplainedAndScoredAndAShuffledExplanationIsNot) {
     const ExplainSummary summary = run(test::answer_by_rule);
@@ -111,10 +73,13 @@ TEST_F(ExplainJobTest, APlantedNeuronIsExplainedAndScoredAndAShuffledExplanation
         EXPECT_NEAR(line["abstractness"].get<double>(), 1.1, 1e-9);
         EXPECT_EQ(line["lens"]["top"].size(), 3u);
         ASSERT_EQ(line["excerpts"].size(), 30u); // 10 shown, 10 held out, 10 random
+        std::set<int> windows;
         for (const json & excerpt : line["excerpts"]) {
             EXPECT_EQ(excerpt["ids"].size(), excerpt["activations"].size());
             EXPECT_EQ(excerpt["ids"].size(), excerpt["tokens"].size());
+            windows.insert(excerpt["window"].get<int>());
         }
+        EXPECT_EQ(windows.size(), 30u) << "none has two uses";
     }
     ASSERT_EQ(summary.categories.size(), 2u);
     EXPECT_EQ(summary.categories[0].category, "shared");
@@ -129,6 +94,63 @@ TEST_F(ExplainJobTest, APlantedNeuronIsExplainedAndScoredAndAShuffledExplanation
     EXPECT_FALSE(std::filesystem::exists(folder_ / "explanations.jsonl.part"));
 }
 
+/// The text of an excerpt as prompts show it without marks.
+std::string text_of(const json & excerpt) {
+    std::string text;
+    for (const json & token : excerpt["tokens"]) {
+        text += token.get<std::string>();
+    }
+    return text;
+}
+
+TEST_F(ExplainJobTest, EachAnswerIsProgress) {
+    CollectedMessages messages;
+    run(test::answer_by_rule, messages);
+    EXPECT_THAT(messages.progress, testing::IsSupersetOf({"0 1 more answers", "0 2 more answers", "2 "}));
+}
+
+TEST_F(ExplainJobTest, WhatIsScoredIsHeldOutFromExplaining) {
+    std::string detection;
+    run([&](const ChatRequest & request) {
+        const std::string & prompt = request.messages.back().content;
+        detection += prompt.find("Does something in the text fit") != std::string::npos ? prompt : "";
+        return test::answer_by_rule(request);
+    });
+    for (const json & line : lines()) {
+        for (const json & excerpt : line["excerpts"]) {
+            const bool is_shown = excerpt["use"] == "explain";
+            EXPECT_EQ(detection.find(text_of(excerpt)) == std::string::npos, is_shown) << excerpt["use"];
+        }
+        std::string prompt = line["prompt"];
+        for (const char * mark : {"<<", ">>"}) {
+            for (std::size_t at = prompt.find(mark); at != std::string::npos; at = prompt.find(mark)) {
+                prompt.erase(at, 2);
+            }
+        }
+        for (const json & excerpt : line["excerpts"]) {
+            EXPECT_EQ(prompt.find(text_of(excerpt)) != std::string::npos, excerpt["use"] == "explain");
+        }
+    }
+}
+
+TEST_F(ExplainJobTest, TheRaterSeesThePhraseAlone) {
+    std::vector<std::string> asked;
+    run([&](const ChatRequest & request) {
+        const std::string & prompt = request.messages.back().content;
+        if (prompt.find("Answer with one number") != std::string::npos) {
+            asked.push_back(prompt);
+        }
+        return test::answer_by_rule(request);
+    });
+    std::vector<std::string> expected;
+    for (const json & line : lines()) {
+        for (const std::string & form : {explain_prompts().abstractness, explain_prompts().value_relevance}) {
+            expected.push_back(fill_question(form, line["explanation"], ""));
+        }
+    }
+    EXPECT_THAT(asked, testing::UnorderedElementsAreArray(expected));
+}
+
 TEST_F(ExplainJobTest, AHarvestThatWasStoppedGoesOnToTheSameBytes) {
     run(test::answer_by_rule);
     const std::string expected = read_file(job_.output);
@@ -136,13 +158,44 @@ TEST_F(ExplainJobTest, AHarvestThatWasStoppedGoesOnToTheSameBytes) {
     for (const char * name : {"explanations.jsonl", "explanations.json", "explanations.harvest"}) {
         std::filesystem::remove(folder_ / name);
     }
-    StopAfter stopper(5000);
+    StopAfter stopper("harvest", 100);
     expect_error(ErrorKind::interrupted, {}, [&] { run(test::answer_by_rule, stopper, stopper.source.get_token()); });
     ASSERT_TRUE(std::filesystem::exists(folder_ / "explanations.harvest"));
     EXPECT_NE(read_file(folder_ / "explanations.harvest"), harvest);
     run(test::answer_by_rule);
     EXPECT_EQ(read_file(folder_ / "explanations.harvest"), harvest);
     EXPECT_EQ(read_file(job_.output), expected);
+}
+
+TEST_F(ExplainJobTest, WhatWasExplainedBeforeAStopIsNotAskedAgain) {
+    run(test::answer_by_rule);
+    const std::string expected = read_file(job_.output);
+    std::filesystem::remove(job_.output);
+    StopAfter stopper("explain", 2);
+    expect_error(ErrorKind::interrupted, {}, [&] { run(test::answer_by_rule, stopper, stopper.source.get_token()); });
+    EXPECT_FALSE(std::filesystem::exists(job_.output));
+    run([&](const ChatRequest & request) {
+        EXPECT_EQ(request.max_tokens, 1) << "the explanations are there";
+        return test::answer_by_rule(request);
+    });
+    EXPECT_EQ(read_file(job_.output), expected);
+}
+
+// Checkpoints are 20 seconds apart, this harvest takes less: the stop itself leaves one.
+TEST_F(ExplainJobTest, WhatWasReadBeforeAStopIsNotReadAgain) {
+    options_.harvest.checkpoint_every = 0;
+    StopAfter stopper("harvest", 100);
+    expect_error(ErrorKind::interrupted, {}, [&] { run(test::answer_by_rule, stopper, stopper.source.get_token()); });
+    std::vector<NeuronId> ids;
+    for (const ChosenNeuron & neuron : job_.neurons) {
+        ids.push_back(neuron.id);
+    }
+    HarvestCounts counts;
+    CollectedMessages messages;
+    const Harvester harvested = harvest(job_.subject, job_.scheduler, ids, job_.corpus, options_.harvest,
+                                        folder_ / "explanations.harvest", counts, messages, {});
+    EXPECT_EQ(harvested.windows(), 400u);
+    EXPECT_THAT(messages.texts, testing::ElementsAre(testing::ContainsRegex("goes on after [1-9][0-9]* windows")));
 }
 
 TEST_F(ExplainJobTest, AServiceThatFailsLeavesItsReasonAndTheSameCallCompletesTheRest) {
@@ -170,27 +223,6 @@ TEST_F(ExplainJobTest, AServiceThatFailsLeavesItsReasonAndTheSameCallCompletesTh
     });
     EXPECT_EQ(asked_to_explain, 0) << "what is there is not asked for again";
     EXPECT_EQ(read_file(job_.output), expected);
-}
-
-TEST_F(ExplainJobTest, NonsenseIsRecordedAndTheRestGoesOn) {
-    const auto nonsense_about_marks = [](const ChatRequest & request) {
-        ChatOutcome outcome = test::answer_by_rule(request);
-        if (outcome.reply.content.starts_with("punctuation")) {
-            outcome.reply.content = "12 34";
-        }
-        return outcome;
-    };
-    const ExplainSummary summary = run(nonsense_about_marks);
-    EXPECT_EQ(summary.n_explained, 1u);
-    EXPECT_EQ(summary.n_failed, 1u);
-    EXPECT_EQ(summary.failures.begin()->first, "explain: the answer holds no word");
-    const std::vector<json> found = lines();
-    EXPECT_EQ(found[1]["explanation"], nullptr);
-    EXPECT_EQ(found[1]["problem"], "the answer holds no word");
-    EXPECT_EQ(found[1]["scores"].size(), 0u);
-    EXPECT_GT(found[0]["scores"][0]["value"].get<double>(), 0.9);
-    EXPECT_EQ(found[0]["scores"][0]["baseline"], nullptr) << "there is no other explanation";
-    EXPECT_EQ(run(test::answer_by_rule).n_explained, 2u);
 }
 
 TEST_F(ExplainJobTest, OtherSettingsBeginAnew) {
