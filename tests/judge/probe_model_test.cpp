@@ -60,8 +60,8 @@ TEST(ShippedProbe, OnBf16WeightsAgreesWithNumpy) {
     const auto model = load("smollm2-135m", "bf16");
     ASSERT_TRUE(model) << "smollm2-135m-bf16 is not in the cache: valuelens models fetch smollm2-135m";
     const Agreement agreement = compare_with_reference("smollm2-135m", model);
-    // The reference read the same weights. In BF16 another make-up of the batch was seen to move a probability by
-    // 0.003.
+    // The reference computed in float32 from the same weights. In BF16 another make-up of the batch alone was seen to
+    // move a probability by 0.003.
     EXPECT_LT(agreement.largest, 0.01);
     EXPECT_LT(agreement.mean, 0.002);
 }
@@ -72,7 +72,7 @@ TEST(ShippedProbe, OnQuantisedWeightsAgreesRoughly) {
         FAIL() << "gemma3-270m is not in the cache: valuelens models fetch gemma3-270m --type original";
     }
     const Agreement agreement = compare_with_reference("gemma3-270m", model);
-    // The reference dequantised the same file to BF16. llama.cpp's Q4_K kernels quantise the activations to 8 bits,
+    // The reference dequantised the same file. llama.cpp's Q4_K kernels quantise the activations to 8 bits,
     // too, which was seen to move single probabilities by some hundredths.
     EXPECT_LT(agreement.largest, 0.08);
     EXPECT_LT(agreement.mean, 0.02);
