@@ -40,9 +40,9 @@ export function section(id, title, ...children) {
   return el("section", { id, "aria-labelledby": `${id}-title` }, el("h2", { id: `${id}-title` }, title), ...children);
 }
 
-/** The command that made something, broken between its words alone. */
-export function madeBy(text) {
-  return el("span", { class: "made" }, "made by ", el("code", {}, text.split(" ").flatMap((word, i) => [i > 0 && " ", el("span", { class: "word" }, word)])));
+/** The command that made something, broken between its words alone; note: what it does not say. */
+export function madeBy(text, note) {
+  return el("span", { class: "made" }, "made by ", el("code", {}, text.split(" ").flatMap((word, i) => [i > 0 && " ", el("span", { class: "word" }, word)])), note && ` (${note})`);
 }
 
 /** A command to copy. */

@@ -1,5 +1,6 @@
 // Figures and their data as files, made in the page.
 import { svg } from "./dom.js";
+import { shape } from "./symbols.js";
 
 function save(blob, name) {
   const link = document.createElement("a");
@@ -96,15 +97,15 @@ function standalone(original, about) {
   write(about.settings, 12, ink);
   const seen = colorsSeen(about.legend.map(({ color }) => color));
   let x = width; // the first one begins a line
-  about.legend.forEach(({ label, dash, mark }, i) => {
+  about.legend.forEach(({ label, dash, mark, symbol }, i) => {
     const room = 44 + widthOf(label, 12);
     if (x + room > width) {
       x = 8;
       y += 18;
     }
     outer.append(
-      mark === "box" ? svg("rect", { x: x + 8, y: y - 10, width: 12, height: 12, fill: seen[i] })
-      : mark === "dot" ? svg("circle", { cx: x + 14, cy: y - 4, r: 5, fill: seen[i] })
+      symbol ? shape(symbol, x + 14, y - 4, 5, seen[i])
+      : mark === "box" ? svg("rect", { x: x + 8, y: y - 10, width: 12, height: 12, fill: seen[i] })
       : mark === "ring" ? svg("circle", { cx: x + 14, cy: y - 4, r: 5, fill: "none", stroke: seen[i], "stroke-width": 1.5 })
       : svg("line", { x1: x, x2: x + 22, y1: y - 4, y2: y - 4, stroke: seen[i], "stroke-width": 3, "stroke-dasharray": dash ?? "none" }));
     outer.append(svg("text", { x: x + 28, y, "font-size": 12, fill: ink, "font-family": "system-ui, sans-serif" }, label));

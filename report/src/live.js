@@ -10,6 +10,15 @@ function words(state) {
   return state.next === "nothing" ? "The run is finished." : `Generated and judged; next is ${state.next}.`;
 }
 
+/** What the server answers; a sentence of its own where it answers that it cannot. */
+async function asked(address) {
+  const response = await fetch(address).catch(() => {
+    throw new Error("The server does not answer; what is shown is as it was.");
+  });
+  if (!response.ok) throw new Error(`The server says: ${(await response.text()).slice(0, 500) || response.status}. What is shown is as it was.`);
+  return response.json();
+}
+
 export function follow(address, redraw) {
   const said = el("span", {});
   const bar = el("progress", { max: 1, value: 0, "aria-label": "Progress of the run" });
@@ -18,15 +27,15 @@ export function follow(address, redraw) {
   let revision = null;
   const look = async () => {
     try {
-      const state = await (await fetch(address)).json();
+      const state = await asked(address);
       said.textContent = words(state);
       bar.max = Math.max(1, 2 * state.slices_planned);
       bar.value = state.slices_generated + state.slices_judged;
       events.replaceChildren(...state.events.map((event) => el("li", {}, event)));
-      if (revision !== null && revision !== state.revision) redraw(await (await fetch("model.json")).json());
+      if (revision !== null && revision !== state.revision) redraw(await asked("model.json"));
       revision = state.revision;
-    } catch {
-      said.textContent = "The server does not answer; what is shown is as it was.";
+    } catch (error) {
+      said.textContent = error.message;
     }
     setTimeout(look, every);
   };

@@ -13,7 +13,9 @@ import { evaluations } from "./sections/evaluations.js";
 import { responses } from "./sections/responses.js";
 import { compare } from "./sections/compare.js";
 
-const parts = [summary, compare, vectors, circle, geometry, neurons, steering, evaluations, responses];
+/** Each with the title that names it where it fails; functions have lost their names in the bundle. */
+const parts = [["What was found", summary], ["Runs side by side", compare], ["Value vectors", vectors], ["Value circle", circle], ["Geometry", geometry],
+  ["Neurons", neurons], ["Steering", steering], ["Evaluations", evaluations], ["What the model wrote", responses]];
 
 function header(model) {
   return el("header", {},
@@ -24,12 +26,12 @@ function header(model) {
 }
 
 /** One part that fails must not hide the others. */
-function made(part, model) {
+function made([title, part], model) {
   try {
     return part(model);
   } catch (error) {
     console.error(error);
-    return el("section", {}, el("p", { class: "warnings" }, `The part "${part.name}" cannot be shown: ${error.message}`));
+    return el("section", {}, el("h2", {}, title), el("p", { class: "warnings" }, `The part "${title}" cannot be shown: ${error.message}`));
   }
 }
 

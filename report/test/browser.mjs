@@ -269,6 +269,68 @@ async function staysWithTheReader() {
   check(await shows("on and on"), "it is, once it is let go");
 }
 
+/** Clicks what saves a CSV, and gives its name and contents. */
+async function csvOf(label) {
+  const [file] = await Promise.all([page.waitForEvent("download"), page.locator(`button[aria-label="${label}"]`).click()]);
+  return `${file.suggestedFilename()}\n${readFileSync(await file.path())}`;
+}
+
+async function textsAsCsv() {
+  const explained = await csvOf("What the neurons respond to: download CSV");
+  check(explained.startsWith("explanations.csv\nlayer,expert,neuron,pole,roles,explanation,problem,scores\r\n1,,7,positive,stimulation/shared,"), `explanations can be taken as CSV: ${explained}`);
+  const answers = await csvOf("Answers side by side, power.jsonl: download CSV");
+  check(answers.startsWith("answers-power.csv\nid,system,prompt,intervention,text,finish\r\np1,") && answers.includes("I take charge."), `answers can be taken as CSV: ${answers}`);
+  const wrote = await csvOf("What the model wrote: download CSV");
+  check(wrote.startsWith("responses.csv\nvalue,condition,expresses,probability,"), `responses can be taken as CSV: ${wrote.slice(0, 80)}`);
+  check((await text("#steering .tools .made >> nth=-1")).includes("some options are not kept in the file"), "a command that is not whole says so");
+}
+
+/** Legends show the points that the drawing has, on the page and in what is saved. */
+async function legends() {
+  for (const [id, symbols] of [["separation", "circle,diamond"], ["neuron-counts", "circle,diamond,square"]]) {
+    const of = (selector) => page.locator(`#${id} ${selector}`).evaluateAll((all) => all.map((one) => one.dataset.symbol).sort().join());
+    check((await of(".legend [data-symbol]")) === symbols, `the legend of ${id} shows ${symbols}, not ${await of(".legend [data-symbol]")}`);
+    const saved = (await download(id, "SVG")).contents.toString();
+    check(symbols.split(",").every((symbol) => saved.includes(`data-symbol="${symbol}"`)), `the saved picture of ${id} shows them, too`);
+  }
+}
+
+async function sentenceOfSeparation() {
+  check((await text("#separation .readout")) === "Layer 3: 17 of 17 intervals lie above chance; 2 more rest on fewer than 5 held-out responses of a class and do not count.", `intervals of few responses do not count: ${await text("#separation .readout")}`);
+}
+
+/** The page with other numbers in it than its figures can draw. */
+async function brokenPage() {
+  const html = readFileSync(address).toString();
+  const model = /(<script type="application\/json" id="model">)(.*?)(<\/script>)/s;
+  const broken = JSON.parse(model.exec(html)[2]);
+  broken.geometry.value_cosine.intrinsic = [];
+  broken.neurons.values = 1;
+  const file = join(screenshots, "broken.html");
+  writeFileSync(file, html.replace(model, (_, begin, __, end) => begin + JSON.stringify(broken).replaceAll("<", "\\u003c") + end));
+  const silent = said.length;
+  await page.goto(pathToFileURL(file).href);
+  await page.waitForSelector("html[data-ready]");
+  await page.waitForSelector("#layer-cosines .plot svg", { timeout: 5000 }).catch(() => check(false, "a figure after one that fails is drawn"));
+  check((await text("#value-cosines .plot")).startsWith("This cannot be shown: "), `a figure that fails says so: ${await text("#value-cosines .plot")}`);
+  check((await page.locator("#value-cosines .plot svg").count()) === 0, "it shows nothing else");
+  check((await page.locator("section", { hasText: 'The part "Neurons" cannot be shown: ' }).count()) === 1, "a part that fails is named by its title");
+  check((await page.locator("section#evaluations").count()) === 1, "the parts after it are there");
+  check(said.length > silent, "the console says why");
+  said.length = silent;
+}
+
+/** A server that answers, but with an error. */
+async function serverFails() {
+  const silent = said.length;
+  await page.route("**/state.json", (route) => route.fulfill({ status: 500, contentType: "text/plain", body: "run.sqlite is locked" }));
+  const told = await page.waitForFunction(() => document.querySelector("#live span").textContent.includes("run.sqlite is locked"), null, { timeout: 15000 }).then(() => true, () => false);
+  check(told, `what the server says is shown: ${await text("#live span")}`);
+  await page.unroute("**/state.json");
+  await page.waitForFunction(() => document.querySelector("#live span").textContent.includes("finished"), null, { timeout: 15000 }).catch(() => check(false, "the page goes on when the server does"));
+  said.length = silent;
+}
+
 async function reachable() {
   const nameless = await page.evaluate(() =>
     [...document.querySelectorAll("button, select, input")].filter((one) => !(one.getAttribute("aria-label") || one.textContent.trim() || one.labels?.length)).map((one) => one.outerHTML.slice(0, 80)));
@@ -293,11 +355,15 @@ if (mode === "disk") {
   await looks();
   await circleNames("1280 pixels");
   await heatMaps();
+  await sentenceOfSeparation();
+  await legends();
   await sliders();
   await tables();
   await steering();
+  await textsAsCsv();
   await downloads();
   await reachable();
+  await brokenPage();
   const outside = requests.filter((url) => !/^(file|data|blob):/.test(url));
   check(outside.length === 0, `no network request: ${outside.join(", ")}`);
 } else {
@@ -305,6 +371,7 @@ if (mode === "disk") {
   await opened();
   await page.waitForFunction(() => document.querySelector("#live span").textContent.includes("finished"));
   await staysWithTheReader();
+  await serverFails();
   check(requests.every((url) => url.startsWith(address) || url.startsWith("data:")), `a live page asks its own server alone: ${requests.join(", ")}`);
 }
 check(said.length === 0, `the console stayed silent, but it said: ${said.join(" | ")}`);

@@ -259,7 +259,7 @@ std::string evaluation_command(const Json & model, const Json & evaluation) {
     if (!given) { // [evaluate] of the run's configuration names a direction and a strength in each variant
         return of_stage(model, "eval").text;
     }
-    Command command = with_model(model, "valuelens eval " + name);
+    Command command = with_model(model, "valuelens eval " + shell_quoted(name));
     for (const std::string & spec : given->steer) {
         command.option("--steer", spec);
     }
@@ -312,7 +312,17 @@ std::string tune_command(const Json & model, const Json & tune) {
         }
     }
     command.changed("--max-drop", number_at(tune, "max_drop"), 5);
-    add_settings(command, part(part(tune, "questions"), "settings"), "multiple-choice");
+    // tune names its two inputs; add_settings() knows the --input of an evaluation.
+    Json questions = part(part(tune, "questions"), "settings");
+    for (const auto & [option, input] :
+         {std::pair("--questions", text_at(questions, "input")),
+          std::pair("--portraits", text_at(part(part(tune, "portraits"), "settings"), "input"))}) {
+        if (!input.empty()) {
+            command.option(option, input);
+        }
+    }
+    questions.erase("input");
+    add_settings(command, questions, "multiple-choice");
     if (const std::string language = text_at(part(part(tune, "portraits"), "settings"), "language");
         !language.empty() && language != "en") {
         command.option("--language", language);
@@ -322,9 +332,25 @@ std::string tune_command(const Json & model, const Json & tune) {
     return command.text;
 }
 
+bool options_are_kept(const char * list, const Json & entry) {
+    const std::string name = list;
+    // Files of answers hold no sampling; of --layers auto tune keeps neither --window nor --candidates.
+    return name == "evaluations" ||
+           (name == "tunes" && std::none_of(entry.at("curves").begin(), entry.at("curves").end(),
+                                            [](const Json & curve) { return !std::isnan(number_at(curve, "auroc")); }));
+}
+
 std::string sample_command(const Json & model, const Json & sample) {
     Command command = with_model(model, "valuelens sample");
-    command.option("--input", "PROMPTS.jsonl");
+    if (const Json & asked = part(sample, "asked"); asked.contains("user")) {
+        command.option("--prompt", text_at(asked, "user"));
+        if (asked.contains("system")) {
+            command.option("--system", text_at(asked, "system"));
+        }
+    } else {
+        const std::string prompts = text_at(sample, "prompts_file");
+        command.option("--input", prompts.empty() ? "PROMPTS.jsonl" : prompts);
+    }
     std::vector<std::string> said;
     for (const Json & prompt : sample.at("prompts")) {
         for (const Json & answer : prompt.at("answers")) {

@@ -18,4 +18,7 @@ std::string evaluation_command(const Json & model, const Json & evaluation);
 std::string tune_command(const Json & model, const Json & tune);
 std::string sample_command(const Json & model, const Json & sample);
 
+/// Whether the file of an entry of that list keeps every option of the command that made it.
+bool options_are_kept(const char * list, const Json & entry);
+
 } // namespace valuelens

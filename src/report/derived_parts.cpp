@@ -1,10 +1,14 @@
 #include <map>
 
+#include <fmt/ranges.h>
+
 #include "base/fail.h"
 #include "base/file.h"
 #include "concepts/csv_table.h"
 #include "decompose/axes_json.h"
+#include "report/lookup.h"
 #include "report/parts.h"
+#include "report/shape.h"
 #include "valuelens/decompose.h"
 #include "valuelens/vectors.h"
 
@@ -91,6 +95,73 @@ Json neuron_columns(const fs::path & file, std::size_t most) {
     return {{"kept", std::move(all)}, {"most", most}, {"columns", std::move(columns)}};
 }
 
+void check_geometry(const Shape & shape, const Json & geometry) {
+    shape.number(geometry, "n_layer");
+    shape.array(geometry, "values");
+    shape.texts(geometry, "values");
+    const auto n_layer = geometry.at("n_layer").get<std::size_t>();
+    const std::size_t n = geometry.at("values").size();
+    const Json & by_condition = shape.object(geometry, "value_cosine");
+    for (const char * condition : {"intrinsic", "prompted"}) {
+        shape.numbers(shape.array(by_condition, condition), fmt::format("value_cosine.{}", condition), {n_layer, n, n});
+    }
+    shape.numbers(shape.array(geometry, "cross_cosine"), "cross_cosine", {n_layer, n, n});
+    for (const Json & value : shape.object(geometry, "layer_cosine")) {
+        for (const char * condition : {"intrinsic", "prompted"}) {
+            if (value.is_object() && value.contains(condition) && !value.at(condition).is_null()) {
+                shape.numbers(value.at(condition), "layer_cosine", {n_layer, n_layer});
+            }
+        }
+    }
+}
+
+void check_neurons(const Shape & shape, const Json & part) {
+    shape.object(part, "options");
+    shape.texts(part, "notes");
+    const std::size_t n_layer = shape.array(part, "n_neuron").size();
+    shape.numbers(part.at("n_neuron"), "n_neuron", {n_layer});
+    for (const Json & value : shape.array(part, "values")) {
+        shape.text(value, "value");
+        for (const auto & [category, count] : shape.object(value, "counts").items()) {
+            shape.need(count.is_number_unsigned(), fmt::format("number of {} neurons", category));
+        }
+        shape.need(value.contains("chance"), "\"chance\" in a value");
+        if (const Json & chance = value.at("chance"); !chance.is_null()) {
+            for (const auto & [category, unused] : shape.object(value, "chance").items()) {
+                shape.estimate(chance, category.c_str(), /* optional = */ true);
+            }
+        }
+        for (const auto & [category, column] : shape.object(value, "layers").items()) {
+            shape.numbers(column, "layers." + category, {n_layer});
+        }
+    }
+    for (const Json & overlap : part.contains("overlaps") ? shape.array(part, "overlaps") : Json::array()) {
+        shape.text(overlap, "a");
+        shape.text(overlap, "b");
+    }
+}
+
+/// neurons.csv may be cut off at the end of a line, where nothing else tells.
+void compare_lengths(const fs::path & table, const Json & part, Json & problems) {
+    std::vector<std::string> wrong;
+    const Json & kept = part.at("table").at("kept");
+    for (const Json & value : part.at("values")) {
+        std::size_t counted = 0;
+        for (const Json & count : value.at("counts")) {
+            counted += count.get<std::size_t>();
+        }
+        const std::string id = value.at("value");
+        if (const std::size_t lines = kept.value(id, std::size_t{0}); lines != counted) {
+            wrong.push_back(fmt::format("{} ({} of {})", id, lines, counted));
+        }
+    }
+    if (!wrong.empty()) {
+        problems.push_back(fmt::format("{}: has other numbers of neurons than neurons.json counts, for {}; was its "
+                                       "writing broken off?",
+                                       table.string(), fmt::join(wrong, ", ")));
+    }
+}
+
 } // namespace
 
 Json vectors_part(const fs::path & folder) {
@@ -130,6 +201,7 @@ Json vectors_part(const fs::path & folder) {
               {"bootstraps", set.options.bootstraps},
               {"confidence", set.options.confidence},
               {"seed", set.options.seed}}},
+            {"few_held_out", few_held_out},
             {"notes", set.notes},
             {"values", set.values},
             {"vectors", std::move(vectors)},
@@ -158,11 +230,7 @@ Json geometry_part(const fs::path & folder) {
     Json geometry = read_json(file);
     geometry.erase("provenance");
     geometry.erase("other");
-    for (const char * key : {"value_cosine", "cross_cosine", "layer_cosine", "values", "n_layer"}) {
-        if (!geometry.contains(key)) {
-            fail(ErrorKind::bad_input, "{}: has no \"{}\"; was it written by valuelens decompose?", file.string(), key);
-        }
-    }
+    check_geometry(Shape(file, "decompose"), geometry);
     const auto short_numbers = [](auto && self, Json & json) -> void {
         if (json.is_number_float()) {
             json = std::round(json.get<double>() * 1000) / 1000;
@@ -177,21 +245,23 @@ Json geometry_part(const fs::path & folder) {
     return geometry;
 }
 
-Json neurons_part(const fs::path & folder, std::size_t most) {
+Json neurons_part(const fs::path & folder, Json & problems, std::size_t most) {
     const fs::path table = folder / "neurons.csv", counts = folder / "neurons.json";
     if (!fs::exists(table) || !fs::exists(counts)) {
         return nullptr;
     }
     Json part = rounded(read_json(counts));
-    for (const char * key : {"options", "values", "n_neuron"}) {
-        if (!part.contains(key)) {
-            fail(ErrorKind::bad_input, "{}: has no \"{}\"; was it written by valuelens neurons?", counts.string(), key);
-        }
-    }
+    check_neurons(Shape(counts, "neurons"), part);
     for (const char * key : {"model_name", "model_hash", "location", "layer_convention", "tool_version"}) {
         part.erase(key);
     }
-    part["table"] = neuron_columns(table, most);
+    try {
+        part["table"] = neuron_columns(table, most);
+        compare_lengths(table, part, problems);
+    } catch (const Error & error) {
+        part["table"] = nullptr;
+        problems.push_back(error.what());
+    }
     return part;
 }
 

@@ -6,27 +6,12 @@
 
 #include <fmt/format.h>
 
+#include "report/lookup.h"
+#include "report/verdict.h"
+
 namespace valuelens {
 
 namespace {
-
-constexpr const char * clear = "clear";
-constexpr const char * partly = "partly";
-constexpr const char * not_shown = "not shown";
-constexpr const char * not_measured = "not measured";
-
-std::string interval_text(const Estimate & e) {
-    if (std::isnan(e.low)) {
-        return fmt::format("{:.2f}", e.value);
-    }
-    return fmt::format("{:.2f} [{:.2f}, {:.2f}]", e.value, e.low, e.high);
-}
-
-Json finding(const char * id, const char * section, const char * question, const char * verdict, std::string answer,
-             const char * rule) {
-    return {{"id", id},           {"section", section},          {"question", question},
-            {"verdict", verdict}, {"answer", std::move(answer)}, {"rule", rule}};
-}
 
 double median(std::vector<double> numbers) {
     if (numbers.empty()) {
@@ -37,66 +22,88 @@ double median(std::vector<double> numbers) {
     return numbers.size() % 2 == 1 ? numbers[half] : (numbers[half - 1] + numbers[half]) / 2;
 }
 
-const char * share_verdict(std::size_t n, std::size_t of) {
-    return of == 0 ? not_measured : n * 10 >= of * 8 ? clear : n > 0 ? partly : not_shown;
+/// Says so where not all values took part; else nothing.
+std::string measured_of(std::size_t n, std::size_t of) {
+    return n < of ? fmt::format(" {} of {} values measured.", n, of) : std::string();
 }
 
-/// A value as people write it.
-std::string name_of(const Json & model, const std::string & id) {
-    for (const Json & value : model.at("concept_set").at("values")) {
-        if (value.at("id") == id) {
-            return value.at("name");
+/// The held-out AUROCs of one condition.
+struct Separation {
+    std::vector<double> aurocs; ///< that count
+    std::size_t above = 0;      ///< of these, intervals above chance
+    std::size_t few = 0;        ///< left out: of too few held-out responses
+    std::size_t bare = 0;       ///< left out: without an interval
+
+    Separation(const Json & vectors, const char * condition, std::size_t layer) {
+        for (const Json & vector : vectors.at("vectors")) {
+            if (vector.at("condition") != condition || vector.at("auroc").size() <= layer) {
+                continue;
+            }
+            const Estimate auroc = estimate_of(vector.at("auroc")[layer]);
+            if (std::isnan(auroc.value)) {
+                continue;
+            }
+            if (rests_on_few(vector)) {
+                ++few;
+            } else if (std::isnan(auroc.low)) {
+                ++bare;
+            } else {
+                aurocs.push_back(auroc.value);
+                above += auroc.low > 0.5 ? 1 : 0;
+            }
         }
     }
-    return id;
-}
 
-const Json * part(const Json & model, const char * key) {
-    const auto found = model.find(key);
-    return found == model.end() || found->is_null() ? nullptr : &*found;
-}
+    std::string text(const char * condition) const {
+        std::string sentence = aurocs.empty()
+                                   ? fmt::format("no {} vector has a held-out AUROC that counts", condition)
+                                   : fmt::format("{}: median held-out AUROC {:.2f}, {} of {} intervals above chance",
+                                                 condition, median(aurocs), above, aurocs.size());
+        if (few > 0) {
+            sentence +=
+                fmt::format(", {} more rest{} on fewer than {} held-out responses of a class and do{} not count", few,
+                            few == 1 ? "s" : "", few_held_out, few == 1 ? "es" : "");
+        }
+        if (bare > 0) {
+            sentence += fmt::format(", {} more without an interval", bare);
+        }
+        sentence[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(sentence[0])));
+        return sentence + ". ";
+    }
+};
 
 Json separation(const Json & model) {
     constexpr const char * question = "Do the directions tell responses that express a value from those that do not?";
-    constexpr const char * rule = "clear: the intervals of at least 80 % of the vectors lie above 0.5; partly: of some";
-    const Json * vectors = part(model, "vectors");
+    constexpr const char * rule =
+        "clear: the intervals of at least 80 % of the vectors (two for each value) lie above 0.5; partly: of some; "
+        "an interval that rests on fewer than 5 held-out responses of a class does not count";
+    const Json * vectors = part_of(model, "vectors");
     if (vectors == nullptr) {
-        return finding("separation", "vectors", question, not_measured, "There are no value vectors yet.", rule);
+        return finding("separation", "vectors", question, verdict::not_measured, "There are no value vectors yet.",
+                       rule);
     }
     const std::size_t layer = model.at("layer");
     std::string answer;
     std::size_t above = 0, measured = 0;
     for (const char * condition : {"intrinsic", "prompted"}) {
-        std::vector<double> aurocs;
-        std::size_t here = 0;
-        for (const Json & vector : vectors->at("vectors")) {
-            if (vector.at("condition") != condition || vector.at("auroc").size() <= layer) {
-                continue;
-            }
-            const Estimate auroc = estimate_of(vector.at("auroc")[layer]);
-            if (!std::isnan(auroc.value)) {
-                aurocs.push_back(auroc.value);
-                here += auroc.low > 0.5 ? 1 : 0;
-            }
-        }
-        answer += aurocs.empty() ? fmt::format("No {} vector has a held-out AUROC. ", condition)
-                                 : fmt::format("{}{}: median held-out AUROC {:.2f}, {} of {} intervals above chance. ",
-                                               static_cast<char>(std::toupper(condition[0])), condition + 1,
-                                               median(aurocs), here, aurocs.size());
-        above += here;
-        measured += aurocs.size();
+        const Separation of(*vectors, condition, layer);
+        answer += of.text(condition);
+        above += of.above;
+        measured += of.aurocs.size();
     }
     answer += fmt::format("0.5 is chance; layer {}.", layer);
-    return finding("separation", "vectors", question, share_verdict(above, measured), std::move(answer), rule);
+    return finding("separation", "vectors", question, share_verdict(above, measured, 2 * value_count(model)),
+                   std::move(answer), rule);
 }
 
 Json sharing(const Json & model) {
     constexpr const char * question = "How much do the model's own expression and the prompted one share?";
-    constexpr const char * rule = "clear: at least 80 % of the intervals of the cosine lie above 0; partly: some";
-    const Json * vectors = part(model, "vectors");
+    constexpr const char * rule =
+        "clear: of at least 80 % of the values the interval of the cosine lies above 0; partly: of some";
+    const Json * vectors = part_of(model, "vectors");
     const std::size_t layer = model.at("layer");
     double sum = 0;
-    std::size_t n = 0, above = 0;
+    std::size_t n = 0, with_interval = 0, above = 0;
     Estimate least, most;
     std::string least_value, most_value;
     const Json cosines = vectors == nullptr ? Json::object() : vectors->at("condition_cosine");
@@ -107,6 +114,7 @@ Json sharing(const Json & model) {
         }
         sum += cosine.value;
         ++n;
+        with_interval += std::isnan(cosine.low) ? 0 : 1;
         above += cosine.low > 0 ? 1 : 0;
         if (!(cosine.value >= least.value)) {
             least = cosine;
@@ -118,60 +126,88 @@ Json sharing(const Json & model) {
         }
     }
     if (n == 0) {
-        return finding("sharing", "geometry", question, not_measured, "No value has a vector of both kinds yet.", rule);
+        return finding("sharing", "geometry", question, verdict::not_measured,
+                       "No value has a vector of both kinds yet.", rule);
     }
-    return finding(
-        "sharing", "geometry", question, share_verdict(above, n),
-        fmt::format(
-            "The cosine of the two vectors is {:.2f} on average: from {} ({}) to {} ({}); 1 would be "
-            "the same direction, 0 unrelated ones. Resampling adds noise, so these intervals lean low. Layer {}.",
-            sum / static_cast<double>(n), interval_text(least), name_of(model, least_value), interval_text(most),
-            name_of(model, most_value), layer),
-        rule);
+    const std::string range =
+        n == 1 ? fmt::format("The cosine of the two vectors of {} is {}", value_name(model, least_value),
+                             interval_text(least))
+               : fmt::format("The cosine of the two vectors is {:.2f} on average: from {} ({}) to {} ({})",
+                             sum / static_cast<double>(n), interval_text(least), value_name(model, least_value),
+                             interval_text(most), value_name(model, most_value));
+    return finding("sharing", "geometry", question, share_verdict(above, with_interval, value_count(model)),
+                   fmt::format("{}; 1 would be the same direction, 0 unrelated ones. Resampling adds noise, so these "
+                               "intervals lean low. Layer {}.{}",
+                               range, layer, measured_of(n, value_count(model))),
+                   rule);
 }
 
 Json compliance(const Json & model) {
     constexpr const char * question = "Does prompting add one common direction, whatever the value?";
-    constexpr const char * rule = "clear: the whole interval lies above the range of chance; partly: the estimate does";
-    const Json * axes = part(model, "axes");
+    constexpr const char * rule =
+        "clear: the whole interval lies above the range of chance, with at least 80 % of the values; partly: the "
+        "estimate does";
+    const Json * axes = part_of(model, "axes");
+    if (axes == nullptr) {
+        return finding("compliance", "geometry", question, verdict::not_measured, "There are no axes yet.", rule);
+    }
     const std::size_t layer = model.at("layer");
-    const Json column = axes == nullptr ? Json() : axes->value("compliance", Json::object());
+    const Json column = axes->value("compliance", Json::object());
     const auto at = [&](const char * key) {
         return column.contains(key) && column[key].size() > layer ? estimate_of(column[key][layer]) : Estimate{};
     };
     const Estimate explained = at("explained"), chance = at("explained_null");
+    const auto n = static_cast<std::size_t>(
+        std::count_if(axes->at("axes").begin(), axes->at("axes").end(),
+                      [](const Json & value) { return value.at("problem").get<std::string>().empty(); }));
     if (std::isnan(explained.value)) {
-        return finding("compliance", "geometry", question, not_measured, "There are no axes yet.", rule);
+        return finding(
+            "compliance", "geometry", question, verdict::not_measured,
+            n < 2 ? fmt::format("It takes two values or more that have both vectors; {} of {} has.", n,
+                                value_count(model))
+                  : fmt::format("At layer {} it is undefined what one direction explains of what the prompts add.",
+                                layer),
+            rule);
     }
-    const char * verdict = explained.low > chance.high     ? clear
-                           : explained.value > chance.high ? partly
-                           : std::isnan(chance.high)       ? not_measured
-                                                           : not_shown;
-    return finding(
-        "compliance", "geometry", question, verdict,
-        fmt::format("One direction explains {} of what the prompts add over all values; by chance it would be "
-                    "{} (layer {}).",
-                    interval_text(explained), interval_text(chance), layer),
-        rule);
+    if (std::isnan(chance.high)) {
+        return finding("compliance", "geometry", question, verdict::not_measured,
+                       fmt::format("One direction explains {} of what the prompts add over all values (layer {}), but "
+                                   "what it would by chance was not drawn (decompose --null-draws).",
+                                   interval_text(explained), layer),
+                       rule);
+    }
+    const char * by_chance = explained.low > chance.high     ? verdict::clear
+                             : explained.value > chance.high ? verdict::partly
+                                                             : verdict::not_shown;
+    return finding("compliance", "geometry", question, capped(by_chance, n, value_count(model)),
+                   fmt::format("One direction explains {} of what the prompts add over all values; by chance it would "
+                               "be {} (layer {}).{}",
+                               interval_text(explained), interval_text(chance), layer,
+                               measured_of(n, value_count(model))),
+                   rule);
 }
 
 Json circle(const Json & model) {
     constexpr const char * question = "Are the values arranged as theory says, on a circle?";
-    constexpr const char * rule = "clear: p < 0.01 and R² beyond the range of random directions; partly: p < 0.05";
-    const Json * axes = part(model, "axes");
+    constexpr const char * rule =
+        "clear: p < 0.01 and R² beyond the range of random directions, with at least 80 % of the values; partly: "
+        "p < 0.05";
+    const Json * axes = part_of(model, "axes");
     std::string others;
     std::optional<Json> shared;
+    std::size_t used = 0;
     for (const Json & circle : axes == nullptr ? Json::array() : axes->value("circles", Json::array())) {
         const Json & fit = circle.at("range").at("even");
         if (circle.at("kind") == "shared") {
             shared = fit;
+            used = circle.at("used").size();
         } else if (circle.at("kind") == "intrinsic" && !std::isnan(number_at(fit, "r_squared"))) {
             others = fmt::format(" Of the axes unique to the model's own expression: R² {:.2f}, p {:.3f}.",
                                  number_at(fit, "r_squared"), number_at(fit, "p"));
         }
     }
     if (!shared || std::isnan(number_at(*shared, "r_squared"))) {
-        return finding("circle", "circle", question, not_measured,
+        return finding("circle", "circle", question, verdict::not_measured,
                        axes == nullptr ? "There are no axes yet."
                                        : "The concept set states no angles, or too few values "
                                          "have axes.",
@@ -179,11 +215,13 @@ Json circle(const Json & model) {
     }
     const double r = number_at(*shared, "r_squared"), p = number_at(*shared, "p");
     const Estimate chance = estimate_of(shared->at("null"));
-    const char * verdict = p < 0.01 && r > chance.high ? clear : p < 0.05 ? partly : not_shown;
-    return finding("circle", "circle", question, verdict,
+    const char * by_chance = p < 0.01 && r > chance.high ? verdict::clear
+                             : p < 0.05                  ? verdict::partly
+                                                         : verdict::not_shown;
+    return finding("circle", "circle", question, capped(by_chance, used, value_count(model)),
                    fmt::format("Shared axes against the theoretical circle: R² {:.2f} with p {:.3f}; random directions "
-                               "reach {}.{} Mean of the layer range.",
-                               r, p, interval_text(chance), others),
+                               "reach {}.{} Mean of the layer range.{}",
+                               r, p, interval_text(chance), others, measured_of(used, value_count(model))),
                    rule);
 }
 
@@ -191,9 +229,10 @@ Json neurons(const Json & model) {
     constexpr const char * question = "Are there more neurons behind the axes than chance would give?";
     constexpr const char * rule =
         "clear: at least 80 % of the values have more neurons of some category than the range of chance; partly: some";
-    const Json * neurons = part(model, "neurons");
+    const Json * neurons = part_of(model, "neurons");
     if (neurons == nullptr) {
-        return finding("neurons", "neurons", question, not_measured, "The neurons have not been looked for yet.", rule);
+        return finding("neurons", "neurons", question, verdict::not_measured,
+                       "The neurons have not been looked for yet.", rule);
     }
     std::size_t above = 0, n = 0;
     std::string counts;
@@ -209,158 +248,25 @@ Json neurons(const Json & model) {
     }
     for (const Json & value : neurons->at("values")) {
         const Json & null = value.at("chance");
-        if (!null.is_object()) {
-            continue;
-        }
-        bool more = false;
+        bool known = false, more = false;
         for (const char * category : {"shared", "intrinsic", "prompted"}) {
-            more = more || (null.contains(category) &&
-                            number_at(value.at("counts"), category) > estimate_of(null[category]).high);
+            const double high =
+                null.is_object() && null.contains(category) ? estimate_of(null[category]).high : std::nan("");
+            known = known || !std::isnan(high);
+            more = more || number_at(value.at("counts"), category) > high;
         }
-        ++n;
+        n += known ? 1 : 0;
         above += more ? 1 : 0;
     }
-    return finding("neurons", "neurons", question, share_verdict(above, n),
-                   fmt::format("Kept over all values: {}. {} of {} values have more of some category than chance.",
-                               counts, above, n),
-                   rule);
-}
-
-/// "run/axes.safetensors:power/shared,layers=4-9,unit=resid" -> "power/shared (layers=4-9, unit=resid)".
-std::string short_spec(const std::string & spec) {
-    const std::size_t comma = std::min(spec.find(','), spec.size());
-    const std::size_t colon = spec.rfind(':', comma);
-    const std::size_t begin = colon == std::string::npos ? 0 : colon + 1;
-    std::string text = spec.substr(begin, comma - begin);
-    for (std::size_t at = comma; at < spec.size(); ++at) {
-        text += at == comma ? std::string(" (") : spec[at] == ',' ? std::string(", ") : std::string(1, spec[at]);
-    }
-    return comma == spec.size() ? text : text + ")";
-}
-
-/// The tuned interventions at their chosen strengths.
-Json steering(const Json & model) {
-    constexpr const char * question =
-        "Does steering along the directions change what the model says, and at what cost?";
-    constexpr const char * rule = "clear: of at least 80 % of the chosen strengths the gain has an interval beyond 0 "
-                                  "(above it for strengths that add, below it for those that take away); partly: of "
-                                  "some";
-    std::size_t n = 0, beyond = 0;
-    std::string answer;
-    for (const Json & tune : model.at("tunes")) {
-        for (const Json & curve : tune.at("curves")) {
-            for (const char * side : {"above", "below"}) {
-                const double strength = number_at(curve.value(side, Json()), "strength");
-                const bool less = std::string(side) == "below"; // a negative alpha, or a beta under 1
-                for (const Json & point : curve.at("points")) {
-                    if (number_at(point, "strength") != strength) {
-                        continue;
-                    }
-                    const Estimate gain = estimate_of(point.value("gain_centred", Json()));
-                    ++n;
-                    beyond += (less ? gain.high < 0 : gain.low > 0) ? 1 : 0;
-                    if (n <= 3) {
-                        answer +=
-                            fmt::format("{} at {} {}: gain {} points of likeness, accuracy drop {} points. ",
-                                        short_spec(curve.at("intervention")), tune.at("strength").get<std::string>(),
-                                        strength, interval_text(gain), interval_text(estimate_of(point.at("drop"))));
-                    }
-                }
-            }
-        }
-    }
     if (n == 0) {
-        return finding("steering", "steering", question, not_measured,
-                       model.at("tunes").empty() ? "No strength has been tuned yet."
-                                                 : "Every strength that was tried costs too much capability.",
-                       rule);
+        return finding(
+            "neurons", "neurons", question, verdict::not_measured,
+            fmt::format("Kept over all values: {}. What chance would give was not drawn (--null-draws 0).", counts),
+            rule);
     }
-    return finding("steering", "steering", question, share_verdict(beyond, n), std::move(answer), rule);
-}
-
-/// Whether a measure tells what the evaluation asks about. The others tell how its answers came about, or say the same
-/// once more.
-bool asks(const Json & evaluation, const std::string & measure) {
-    // Of cross-lingual evaluations each measure stands once for each language: likeness_centred_en.
-    constexpr const char * bookkeeping[] = {"option_mass",   "judge_mass",   "cut_off",
-                                            "answer_tokens", "answer_words", "inconsistent",
-                                            "identical",     "first_chosen", "logprob_sum"};
-    if (std::any_of(std::begin(bookkeeping), std::end(bookkeeping),
-                    [&](const char * name) { return measure.starts_with(name); })) {
-        return false;
-    }
-    // A raw score rises wherever the model agrees with everything; where there is a centred one, that counts.
-    std::string quantity;
-    bool centred = false;
-    for (const Json & one : evaluation.at("measures")) {
-        if (one.at("name") == measure) {
-            quantity = one.at("quantity");
-            centred = one.at("centred");
-        }
-    }
-    return centred ||
-           std::none_of(evaluation.at("measures").begin(), evaluation.at("measures").end(), [&](const Json & one) {
-               return one.at("centred").get<bool>() && one.at("quantity") == quantity;
-           });
-}
-
-/// Differences of one evaluation from the model as it is.
-struct Differences {
-    std::size_t n = 0;      ///< that have an interval
-    std::size_t beyond = 0; ///< whose interval leaves out 0
-};
-
-/// One difference for each measure that counts, intervention and value; where groups are no values, of all items.
-Differences differences_of(const Json & evaluation) {
-    Differences result;
-    const bool by_value = evaluation.at("group_kind") == "value";
-    for (const Json & row : evaluation.at("results")) {
-        if (row.at("group").is_null() == by_value || !asks(evaluation, row.at("measure"))) {
-            continue;
-        }
-        for (const Json & difference : row.at("differences")) {
-            const Estimate e = estimate_of(difference.is_object() ? difference.value("estimate", Json()) : Json());
-            if (!std::isnan(e.low)) {
-                ++result.n;
-                result.beyond += e.low > 0 || e.high < 0 ? 1 : 0;
-            }
-        }
-    }
-    return result;
-}
-
-Json evaluations(const Json & model) {
-    constexpr const char * question = "Do independent evaluations see the intervention?";
-    constexpr const char * rule =
-        "counted is one difference for each measure, intervention and value (where an evaluation is not by value, over "
-        "all items) of the measures that tell what was asked: not how answers came about (option_mass, judge_mass, "
-        "cut_off, lengths, inconsistent, identical or first-chosen verdicts, logprob_sum), and no raw score that "
-        "stands centred, "
-        "too; clear: at least 80 % of these differences have an interval that leaves out 0; partly: some";
-    Differences all;
-    double by_chance = 0;
-    std::string each;
-    for (const Json & evaluation : model.at("evaluations")) {
-        const Differences here = differences_of(evaluation);
-        if (here.n == 0) {
-            continue;
-        }
-        all.n += here.n;
-        all.beyond += here.beyond;
-        by_chance += (1 - evaluation.value("confidence", 0.95)) * static_cast<double>(here.n);
-        each += fmt::format("{}{} {} of {}", each.empty() ? "" : ", ", evaluation.at("evaluation").get<std::string>(),
-                            here.beyond, here.n);
-    }
-    if (all.n == 0) {
-        return finding("evaluations", "evaluations", question, not_measured,
-                       model.at("evaluations").empty() ? "No evaluation lies in the run yet."
-                                                       : "The evaluations compare nothing with the model as it is.",
-                       rule);
-    }
-    return finding("evaluations", "evaluations", question, share_verdict(all.beyond, all.n),
-                   fmt::format("{} of {} differences between an intervention and the model as it is have an interval "
-                               "that leaves out 0 ({}); of unrelated ones about {:.0f} would by chance.",
-                               all.beyond, all.n, each, std::round(by_chance)),
+    return finding("neurons", "neurons", question, share_verdict(above, n, value_count(model)),
+                   fmt::format("Kept over all values: {}. {} of {} values have more of some category than chance.{}",
+                               counts, above, n, measured_of(n, value_count(model))),
                    rule);
 }
 
@@ -368,7 +274,7 @@ Json evaluations(const Json & model) {
 
 Json findings(const Json & model) {
     return Json::array({separation(model), sharing(model), compliance(model), circle(model), neurons(model),
-                        steering(model), evaluations(model)});
+                        steering_finding(model), evaluations_finding(model)});
 }
 
 } // namespace valuelens

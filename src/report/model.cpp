@@ -29,7 +29,7 @@ RunDb open_run(const fs::path & folder) {
 
 /// Reads a part; where its file is damaged the report goes on without it and says so.
 template <typename Read>
-Json tolerant(Json & problems, Read read) {
+Json tolerant(Json & problems, const fs::path & file, Read read) {
     try {
         return read();
     } catch (const Error & error) {
@@ -37,8 +37,10 @@ Json tolerant(Json & problems, Read read) {
             throw;
         }
         problems.push_back(error.what());
-        return nullptr;
+    } catch (const Json::exception & error) { // what no check foresaw
+        problems.push_back(fmt::format("{}: has other contents than expected ({})", file.string(), error.what()));
     }
+    return nullptr;
 }
 
 /// The keys of the run's configuration that are not the defaults, as "section.key = value".
@@ -81,13 +83,16 @@ void add_commands(Json & model) {
                                          std::pair("tunes", &tune_command), std::pair("samples", &sample_command)}) {
         for (Json & entry : model[list]) {
             entry["command"] = command(model, entry);
+            if (!options_are_kept(list, entry)) {
+                entry["command_note"] = "some options are not kept in the file";
+            }
         }
     }
 }
 
 Json missing(const Json & model) {
     Json list = Json::array();
-    const std::string run = model.at("run");
+    const std::string run = shell_quoted(model.at("run"));
     for (const auto & [part, what, command] :
          {std::tuple("vectors", "value vectors", "vectors"), std::tuple("axes", "shared and unique axes", "decompose"),
           std::tuple("geometry", "cosines between values and layers", "decompose"),
@@ -124,10 +129,10 @@ Json one_run(const fs::path & folder, const std::vector<fs::path> & include) {
     Json model = {{"format", "valuelens.report/1"}, {"tool_version", VALUELENS_VERSION}, {"run", folder.string()}};
     model.update(run_part(db, folder));
     add_configuration(model, db, folder);
-    model["vectors"] = tolerant(problems, [&] { return vectors_part(folder); });
-    model["axes"] = tolerant(problems, [&] { return axes_part(folder); });
-    model["geometry"] = tolerant(problems, [&] { return geometry_part(folder); });
-    model["neurons"] = tolerant(problems, [&] { return neurons_part(folder); });
+    model["vectors"] = tolerant(problems, folder / "vectors.safetensors", [&] { return vectors_part(folder); });
+    model["axes"] = tolerant(problems, folder / "axes.safetensors", [&] { return axes_part(folder); });
+    model["geometry"] = tolerant(problems, folder / "geometry.json", [&] { return geometry_part(folder); });
+    model["neurons"] = tolerant(problems, folder / "neurons.json", [&] { return neurons_part(folder, problems); });
     Results results = read_results(folder, include, query_texts(db));
     for (std::string & problem : results.problems) {
         problems.push_back(std::move(problem));

@@ -25,8 +25,9 @@ Json axes_part(const std::filesystem::path & folder);
 /// geometry.json at three decimals.
 Json geometry_part(const std::filesystem::path & folder);
 
-/// neurons.json, and neurons.csv as columns: of each value the first `most` neurons, which are its longest.
-Json neurons_part(const std::filesystem::path & folder, std::size_t most = 5000);
+/// neurons.json, and neurons.csv as columns: of each value the first `most` neurons, which are its longest. Where the
+/// table cannot be read or has other numbers of lines than neurons.json counts, a sentence goes to `problems`.
+Json neurons_part(const std::filesystem::path & folder, Json & problems, std::size_t most = 5000);
 
 /// Results that a run does not make by itself: evaluations, tuned strengths, answers side by side, explanations.
 struct Results {

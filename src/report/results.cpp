@@ -1,12 +1,14 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <set>
 
 #include "base/fail.h"
 #include "base/file.h"
 #include "base/utf8.h"
 #include "concepts/json_lines.h"
 #include "report/parts.h"
+#include "report/shape.h"
 #include "valuelens/evaluation.h"
 
 namespace valuelens {
@@ -68,22 +70,27 @@ Json read_evaluation_part(const fs::path & file) {
 
 /// The curves of `tune`, checked as far as the report draws them.
 Json tune_part(const fs::path & file, const Json & json) {
-    const auto need = [&](bool there, const char * what) {
-        if (!there) {
-            fail(ErrorKind::bad_input, "{}: has no {}; was it written by valuelens tune?", file.string(), what);
+    const Shape shape(file, "tune");
+    shape.number(json, "max_drop");
+    shape.text(json, "strength");
+    shape.texts(json, "notes");
+    for (const Json & curve : shape.array(json, "curves")) {
+        shape.text(curve, "intervention");
+        for (const Json & point : shape.array(curve, "points")) {
+            shape.number(point, "strength");
+            shape.estimate(point, "accuracy");
+            shape.estimate(point, "drop");
+            shape.estimate(point, "gain_centred", /* optional = */ true);
         }
-    };
-    need(json.contains("curves") && json["curves"].is_array(), "list \"curves\"");
-    need(json.contains("max_drop") && json["max_drop"].is_number(), "number \"max_drop\"");
-    need(json.contains("strength") && json["strength"].is_string(), "\"strength\" (alpha or beta)");
-    for (const Json & curve : json["curves"]) {
-        need(curve.contains("intervention") && curve["intervention"].is_string(), "\"intervention\" in a curve");
-        need(curve.contains("points") && curve["points"].is_array(), "list \"points\" in a curve");
-        for (const Json & point : curve["points"]) {
-            need(point.contains("strength") && point["strength"].is_number(), "\"strength\" in a point");
-            for (const char * key : {"accuracy", "drop"}) {
-                need(point.contains(key) && point[key].is_array(), key);
-            }
+        for (const char * side : {"above", "below"}) {
+            const Json choice = curve.value(side, Json());
+            shape.need(choice.is_null() || choice.is_object(), fmt::format("object \"{}\" in a curve", side));
+        }
+        if (const Json layers = curve.value("layers", Json()); !layers.is_null()) {
+            shape.numbers(layers, "layers", {2});
+        }
+        if (const Json value = curve.value("value", Json()); !value.is_null()) {
+            shape.text(curve, "value");
         }
     }
     Json part = {{"file", file.filename().string()}};
@@ -117,25 +124,42 @@ std::string system_of(const JsonRecord & record) {
 /// A prompt by its id.
 struct Asked {
     std::string text, system;
+    std::string file; ///< of prompts; empty: a query of the run
 };
 
 void add_prompts(const fs::path & file, std::map<std::string, Asked> & prompts) {
     for_each_json_record(read_file(file), file.string(), prompt_schema, [&](const JsonRecord & record) {
         if (const auto id = record.optional_identifier("id")) {
-            prompts[*id] = {asked(record), system_of(record)};
+            prompts[*id] = {asked(record), system_of(record), file.filename().string()};
         }
     });
 }
 
+/// The one prompt of `sample --prompt`, which it calls "prompt"; nothing where the record does not hold all of it.
+Json given_prompt(const JsonRecord & record) {
+    const auto user = record.optional_text("user");
+    const auto system = record.optional_text("system");
+    if (record.identifier("id") != "prompt" || !user || user->size() > prompt_bytes ||
+        system.value_or("").size() > prompt_bytes) {
+        return nullptr;
+    }
+    Json given = {{"user", to_valid_utf8(*user)}};
+    if (system) {
+        given["system"] = to_valid_utf8(*system);
+    }
+    return given;
+}
+
 /// The first prompts with all their answers, as many as `bytes` leaves room for (of the first file one at least).
 Json answers_part(const fs::path & file, std::size_t & bytes) {
-    Json prompts = Json::array();
+    Json prompts = Json::array(), given;
     std::size_t n_prompts = 0;
     std::string last;
     bool first = true, shown = false;
     for_each_json_record(read_file(file), file.string(), answer_schema, [&](const JsonRecord & record) {
         const std::string id = record.identifier("id");
         if (first || id != last) {
+            given = first ? given_prompt(record) : Json();
             first = false;
             last = id;
             shown = ++n_prompts <= most_prompts && bytes < most_bytes_of_answers;
@@ -151,23 +175,45 @@ Json answers_part(const fs::path & file, std::size_t & bytes) {
             bytes += dump(prompts.back()["answers"].back()).size();
         }
     });
-    return {{"file", file.filename().string()}, {"n_prompts", n_prompts}, {"prompts", std::move(prompts)}};
+    Json part = {{"file", file.filename().string()}, {"n_prompts", n_prompts}, {"prompts", std::move(prompts)}};
+    if (!given.is_null()) {
+        part["asked"] = std::move(given);
+    }
+    return part;
 }
 
 /// The strongest texts that the explainer saw, with tokens and activations alone.
-Json shown_excerpts(const Json & explanation) {
+Json shown_excerpts(const Shape & shape, const Json & explanation) {
     Json shown = Json::array();
     const auto excerpts = explanation.find("excerpts");
-    if (excerpts == explanation.end() || !excerpts->is_array()) {
+    if (excerpts == explanation.end() || excerpts->is_null()) {
         return shown;
     }
-    for (const Json & excerpt : *excerpts) {
-        const bool whole = excerpt.is_object() && excerpt.contains("tokens") && excerpt.contains("activations");
-        if (whole && excerpt.value("use", "") != "random" && shown.size() < most_excerpts) {
+    for (const Json & excerpt : shape.array(explanation, "excerpts")) {
+        shape.array(excerpt, "tokens");
+        shape.array(excerpt, "activations");
+        if (excerpt.contains("use")) {
+            shape.text(excerpt, "use");
+        }
+        if (excerpt.value("use", "") != "random" && shown.size() < most_excerpts) {
             shown.push_back({{"tokens", excerpt["tokens"]}, {"activations", rounded(excerpt["activations"])}});
         }
     }
     return shown;
+}
+
+void check_explanation(const Shape & shape, const Json & line) {
+    shape.number(line, "layer");
+    shape.number(line, "neuron");
+    if (!line.at("explanation").is_null()) {
+        shape.text(line, "explanation");
+    }
+    if (line.contains("roles") && !line["roles"].is_null()) {
+        for (const Json & role : shape.array(line, "roles")) {
+            shape.text(role, "value");
+            shape.text(role, "category");
+        }
+    }
 }
 
 /// Lines are taken as they are, but for what is long: the page shows of each what it knows.
@@ -175,12 +221,17 @@ void add_explanations(const fs::path & file, Results & results) {
     std::size_t bytes = 0;
     for_each_json_record(read_file(file), file.string(), R"({"layer", "neuron", "explanation"})",
                          [&](const JsonRecord & record) {
+                             const Shape shape(record.where, "explain");
+                             if (!record.object.contains("explanation")) {
+                                 record.bad("\"explanation\" is missing; expected {}", record.schema);
+                             }
+                             check_explanation(shape, Json(record.object));
                              ++results.n_explanations;
                              if (results.explanations.size() >= most_explanations) {
                                  return;
                              }
                              Json line = Json(record.object);
-                             Json excerpts = shown_excerpts(line);
+                             Json excerpts = shown_excerpts(shape, line);
                              for (const char * key : {"excerpts", "prompt", "activation"}) {
                                  line.erase(key);
                              }
@@ -198,10 +249,45 @@ class Reader {
 public:
     explicit Reader(std::map<std::string, std::string> prompts) {
         for (auto & [id, text] : prompts) {
-            prompts_[id] = {shortened(text), ""};
+            prompts_[id] = {shortened(text), "", ""};
         }
     }
 
+    /// Whether it is a result. One that is damaged throws Error(bad_input); the lines before the damage are taken.
+    bool read(const fs::path & file) {
+        try {
+            Json json;
+            const auto kind = kind_of(file, json);
+            if (kind) {
+                add(*kind, file, json);
+            }
+            return kind.has_value();
+        } catch (const Json::exception & error) { // what no check foresaw
+            fail(ErrorKind::bad_input, "{}: has other contents than expected ({})", file.string(), error.what());
+        }
+    }
+
+    /// Answers name their prompts by id; what those say may stand in another file, read before or after.
+    void join_prompts() {
+        for (Json & sample : results.samples) {
+            std::set<std::string> files;
+            for (Json & prompt : sample["prompts"]) {
+                const auto found = prompts_.find(prompt["id"]);
+                files.insert(found == prompts_.end() ? "" : found->second.file);
+                if (prompt["text"].get<std::string>().empty() && found != prompts_.end()) {
+                    prompt["text"] = found->second.text;
+                    prompt["system"] = found->second.system;
+                }
+            }
+            if (files.size() == 1 && !files.begin()->empty()) {
+                sample["prompts_file"] = *files.begin();
+            }
+        }
+    }
+
+    Results results;
+
+private:
     void add(Kind kind, const fs::path & file, const Json & json) {
         switch (kind) {
         case Kind::evaluation:
@@ -222,22 +308,6 @@ public:
         }
     }
 
-    /// Answers name their prompts by id; what those say may stand in another file, read before or after.
-    void join_prompts() {
-        for (Json & sample : results.samples) {
-            for (Json & prompt : sample["prompts"]) {
-                const auto found = prompts_.find(prompt["id"]);
-                if (prompt["text"].get<std::string>().empty() && found != prompts_.end()) {
-                    prompt["text"] = found->second.text;
-                    prompt["system"] = found->second.system;
-                }
-            }
-        }
-    }
-
-    Results results;
-
-private:
     std::map<std::string, Asked> prompts_;
     std::size_t answer_bytes_ = 0;
 };
@@ -276,24 +346,18 @@ Results read_results(const fs::path & folder, const std::vector<fs::path> & incl
             continue;
         }
         try {
-            Json json;
-            if (const auto kind = kind_of(file, json)) {
-                reader.add(*kind, file, json);
-            }
+            reader.read(file);
         } catch (const Error & error) {
             reader.results.problems.push_back(error.what());
         }
     }
     for (const fs::path & file : include) {
-        Json json;
-        const auto kind = kind_of(file, json);
-        if (!kind) {
+        if (!reader.read(file)) {
             fail(ErrorKind::bad_input,
                  "{}: is none of the results that a report can take in; expected what eval, tune, sample or explain "
                  "wrote, or the prompts of sample",
                  file.string());
         }
-        reader.add(*kind, file, json);
     }
     reader.join_prompts();
     return std::move(reader.results);

@@ -8,13 +8,15 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "report/lookup.h"
+#include "report/notes.h"
+
 namespace valuelens {
 
 namespace {
 
 constexpr double weak_judge = 0.7;
 constexpr std::size_t few_labels = 30;
-constexpr std::size_t few_held_out = 5;
 constexpr double low_split_half = 0.5;
 constexpr double low_stability = 0.8; ///< noise alone reaches 0.5 to 0.8 (docs/files.md)
 constexpr double low_option_mass = 0.5;
@@ -44,9 +46,13 @@ private:
         list.push_back({{"section", section}, {"text", std::move(text)}});
     }
 
-    const Json * part(const char * key) const {
-        const auto found = model_.find(key);
-        return found == model_.end() || found->is_null() ? nullptr : &*found;
+    const Json * part(const char * key) const { return part_of(model_, key); }
+
+    /// The notes of a part: one caution for each reason, and none that repeats why a vector or its axes are absent.
+    void add_notes(const char * section, const Json & notes) {
+        for (std::string & text : joined_notes(model_, notes, problems_)) {
+            add(section, std::move(text));
+        }
     }
 
     void of_problems() {
@@ -103,10 +109,6 @@ private:
         }
     }
 
-    static std::string name_of(const Json & vector) {
-        return fmt::format("{} ({})", vector.at("value").get<std::string>(), vector.at("condition").get<std::string>());
-    }
-
     /// Names, or the exceptions where these are fewer.
     static std::string listed(const std::vector<std::string> & names, const std::vector<std::string> & others,
                               const char * what) {
@@ -124,11 +126,44 @@ private:
         std::vector<std::string> names, others;
         for (const Json & vector : part("vectors")->at("vectors")) {
             if (vector.at("problem").get<std::string>().empty()) {
-                (is(vector) ? names : others).push_back(name_of(vector));
+                (is(vector) ? names : others).push_back(vector_name(model_, vector));
             }
         }
         if (!names.empty()) {
             add("vectors", fmt::format(fmt::runtime(format), listed(names, others, "vectors")));
+        }
+    }
+
+    /// Why vectors are absent: one caution for each reason.
+    void of_absent_vectors(const Json & vectors) {
+        std::vector<std::pair<std::string, std::vector<std::string>>> reasons;
+        for (const Json & vector : vectors.at("vectors")) {
+            const std::string problem = vector.at("problem");
+            if (problem.empty()) {
+                continue;
+            }
+            problems_.push_back(problem);
+            const auto expressing = vector.at("expressing").get<std::size_t>();
+            const auto others = vector.at("not_expressing").get<std::size_t>();
+            const auto needed = vectors.at("min_count").get<std::size_t>();
+            // Too few labels are one reason, though each vector has its own counts.
+            const bool few = std::min(expressing, others) < std::max<std::size_t>(needed, 1);
+            const std::string reason =
+                few ? fmt::format("at least {} responses of each class are needed; label more, or lower --min-count",
+                                  needed)
+                    : note_without_subject(model_, problem).text;
+            const std::string name =
+                few ? fmt::format("{} ({}: {} expressing, {} not)", value_name(model_, vector.at("value")),
+                                  vector.at("condition").get<std::string>(), expressing, others)
+                    : vector_name(model_, vector);
+            const auto known =
+                std::find_if(reasons.begin(), reasons.end(), [&](const auto & one) { return one.first == reason; });
+            (known == reasons.end() ? reasons.emplace_back(reason, std::vector<std::string>()) : *known)
+                .second.push_back(name);
+        }
+        for (const auto & [reason, names] : reasons) {
+            add("vectors",
+                fmt::format("No vector, and so no axes and no neurons, for {}: {}.", fmt::join(names, ", "), reason));
         }
     }
 
@@ -137,11 +172,7 @@ private:
         if (vectors == nullptr) {
             return;
         }
-        for (const Json & vector : vectors->at("vectors")) {
-            if (const std::string problem = vector.at("problem"); !problem.empty()) {
-                add("vectors", fmt::format("No vector for {}: {}", name_of(vector), problem));
-            }
-        }
+        of_absent_vectors(*vectors);
         const std::size_t layer = model_.at("layer");
         of_each_vector(
             [](const Json & vector) {
@@ -150,10 +181,7 @@ private:
             },
             "Few labels (fewer than 30 of a class), so these vectors are noisy: {}.");
         of_each_vector(
-            [](const Json & vector) {
-                return vector.at("held_out_expressing").get<std::size_t>() < few_held_out ||
-                       vector.at("held_out_not_expressing").get<std::size_t>() < few_held_out;
-            },
+            rests_on_few,
             "The held-out AUROC rests on fewer than 5 responses of a class, so that even 1.00 says little: {}.");
         of_each_vector(
             [layer](const Json & vector) {
@@ -162,9 +190,7 @@ private:
                        column[layer].get<double>() < low_split_half;
             },
             "Two halves of the data give different directions (split-half cosine below 0.5): {}.");
-        for (const Json & note : vectors->at("notes")) {
-            add("vectors", note.get<std::string>());
-        }
+        add_notes("vectors", vectors->at("notes"));
     }
 
     void of_axes() {
@@ -174,10 +200,14 @@ private:
         }
         const std::size_t layer = model_.at("layer");
         std::vector<std::string> unstable, stable, undefined;
+        Json absent = Json::array(), notes = Json::array();
         for (const Json & value : axes->at("axes")) {
-            const std::string name = value.at("value");
+            const std::string name = value_name(model_, value.at("value"));
             if (const std::string problem = value.at("problem"); !problem.empty()) {
-                add("geometry", fmt::format("No axes for {}: {}", name, problem));
+                if (!repeats(problem, problems_)) { // else its vector's absence has been said
+                    absent.push_back(fmt::format("value '{}': {}", value.at("value").get<std::string>(),
+                                                 note_without_subject(model_, problem).text));
+                }
                 continue;
             }
             const Json & layers = value.at("layers");
@@ -204,16 +234,23 @@ private:
         if (!undefined.empty()) {
             add("geometry", fmt::format("Axes are undefined for {}.", fmt::join(undefined, ", ")));
         }
-        for (const Json & note : axes->at("notes")) {
-            add("geometry", note.get<std::string>());
+        for (const std::string & text : joined_notes(model_, absent, {})) {
+            add("geometry", "No axes for " + text);
         }
+        for (const Json & value : axes->at("axes")) {
+            problems_.push_back(value.at("problem"));
+        }
+        for (const Json & note : axes->at("notes")) {
+            if (!note.get<std::string>().starts_with("axes are undefined at ")) { // said above, with names
+                notes.push_back(note);
+            }
+        }
+        add_notes("geometry", notes);
     }
 
     void of_neurons() {
         const Json * neurons = part("neurons");
-        for (const Json & note : neurons == nullptr ? Json::array() : neurons->value("notes", Json::array())) {
-            add("neurons", note.get<std::string>());
-        }
+        add_notes("neurons", neurons == nullptr ? Json::array() : neurons->value("notes", Json::array()));
     }
 
     void of_choice(const Json & tune, const Json & curve, const char * side) {
@@ -272,6 +309,7 @@ private:
 
     const Json & model_;
     std::set<std::string> said_;
+    std::vector<std::string> problems_; ///< why vectors and axes are absent, said already
 };
 
 } // namespace

@@ -10,7 +10,7 @@
 #include "report/model.h"
 #include "report/page.h"
 #include "report/parts.h"
-#include "report/sample_run.h"
+#include "report/report_fixture.h"
 #include "support/expect_error.h"
 #include "support/temp_folder.h"
 #include "valuelens/report.h"
@@ -22,32 +22,7 @@ using test::hostile;
 using testing::HasSubstr;
 using testing::Not;
 
-class Report : public testing::Test {
-protected:
-    Json model() const { return report_model({sample_.folder, {}, {}}); }
-    std::string text(ReportFormat format) const { return render_report({sample_.folder, {}, {}}, format); }
-
-    const Json & finding(const Json & model, const std::string & id) const {
-        for (const Json & finding : model.at("findings")) {
-            if (finding.at("id") == id) {
-                return finding;
-            }
-        }
-        throw std::runtime_error("no finding " + id);
-    }
-
-    static bool warns(const Json & model, const std::string & words) {
-        for (const Json & warning : model.at("warnings")) {
-            if (warning.at("text").get<std::string>().find(words) != std::string::npos) {
-                return true;
-            }
-        }
-        return false;
-    }
-
-    TempFolder temp_;
-    test::SampleRun sample_{temp_ / "run"};
-};
+class Report : public test::ReportTest {};
 
 TEST_F(Report, CountsResponsesAndLabels) {
     sample_.write_responses();
@@ -86,7 +61,8 @@ TEST_F(Report, FindsWhatTheNumbersSay) {
     // AUROC at layer 3 is 0.72 [0.57, 0.87] for each vector that is there.
     EXPECT_EQ(finding(model, "separation")["verdict"], "clear");
     EXPECT_THAT(finding(model, "separation")["answer"].get<std::string>(),
-                HasSubstr("Prompted: median held-out AUROC 0.72, 9 of 9 intervals above chance."));
+                HasSubstr("Prompted: median held-out AUROC 0.72, 8 of 8 intervals above chance, 1 more rests on "
+                          "fewer than 5 held-out responses of a class and does not count."));
     EXPECT_THAT(finding(model, "sharing")["answer"].get<std::string>(), HasSubstr("is 0.55 on average"));
     EXPECT_THAT(finding(model, "circle")["answer"].get<std::string>(), HasSubstr("Shared axes against the"));
     // Of each value's twelve neurons six are nearer than 30 degrees to the shared axis, chance says at most five.
@@ -103,7 +79,7 @@ TEST_F(Report, WarnsInPlainWords) {
     sample_.write_all();
     const Json model = this->model();
     EXPECT_TRUE(warns(model, "agrees with people only weakly (mean AUROC 0.62"));
-    EXPECT_TRUE(warns(model, "No vector for universalism (prompted): 7 responses express it"));
+    EXPECT_TRUE(warns(model, "for Universalism (prompted: 7 expressing, 20 not): at least 8"));
     EXPECT_TRUE(warns(model, "Few labels"));
     EXPECT_TRUE(warns(model, "rests on fewer than 5 responses"));
     EXPECT_TRUE(warns(model, "Unstable axes"));
@@ -134,7 +110,9 @@ TEST_F(Report, TakesInResultsOfEveryKind) {
 
 TEST_F(Report, KeepsTheLongestNeuronsOfEachValueAndSaysSo) {
     sample_.write_all();
-    const Json part = neurons_part(sample_.folder, 5);
+    Json problems = Json::array();
+    const Json part = neurons_part(sample_.folder, problems, 5);
+    EXPECT_TRUE(problems.empty()) << "all lines were counted";
     EXPECT_EQ(part["table"]["columns"]["norm"].size(), 50u);
     EXPECT_EQ(part["table"]["columns"]["norm"][0], 2.0);
     EXPECT_EQ(part["table"]["kept"]["power"], 12);
@@ -214,7 +192,7 @@ TEST_F(Report, CommandsNameTheOptionsThatWereUsed) {
     EXPECT_EQ(model["tunes"][0]["command"], "valuelens tune -m smollm2-135m --steer axes.safetensors:power/shared "
                                             "--grid=1,2,4 --layers 2-4 --output tune.json");
     EXPECT_EQ(model["samples"][0]["command"],
-              "valuelens sample -m smollm2-135m --input PROMPTS.jsonl --steer axes.safetensors:power/shared,alpha=2 "
+              "valuelens sample -m smollm2-135m --input prompts.jsonl --steer axes.safetensors:power/shared,alpha=2 "
               "--output power.jsonl");
     EXPECT_EQ(model["evaluations"][0]["command"], "valuelens eval --run " + run) << "VALUE/DIRECTION@STRENGTH";
     EXPECT_EQ(model["evaluations"][1]["command"],
@@ -238,6 +216,29 @@ TEST_F(Report, CommandsOfValueSlotsAndSettings) {
     EXPECT_EQ(evaluation_command(model, evaluation),
               "valuelens eval leakage -m m.gguf --steer 'a:{value}/shared' --values power,security --language fr "
               "--limit 12 --parse greedy --seed 3 --output x.json");
+}
+
+TEST_F(Report, CommandsAreQuoted) {
+    const Json model = {{"run", "r"}, {"model", {{"path", "m.gguf"}}}};
+    const Json evaluation = Json::parse(R"({"evaluation": "x; y", "file": "x.json", "variants": [{"name": "base"}]})");
+    EXPECT_EQ(evaluation_command(model, evaluation), "valuelens eval 'x; y' -m m.gguf --output x.json");
+    test::SampleRun spaced(temp_ / "it's mine");
+    spaced.write_responses(2);
+    EXPECT_THAT(report_model({spaced.folder, {}, {}})["missing"][0]["command"].get<std::string>(),
+                testing::EndsWith("it'\\''s mine'"));
+}
+
+TEST_F(Report, OnePromptIsShownAsItWasGiven) {
+    sample_.write_all();
+    write_file(sample_.folder / "samples" / "one.jsonl",
+               R"({"id": "prompt", "intervention": "base", "system": "", "user": "What's up?", "text": "So."})"
+               "\n");
+    const Json sample = model()["samples"][0];
+    ASSERT_EQ(sample["file"], "one.jsonl");
+    EXPECT_EQ(sample["command"],
+              "valuelens sample -m smollm2-135m --prompt 'What'\\''s up?' --system '' --output one.jsonl");
+    EXPECT_EQ(sample["command_note"], "some options are not kept in the file");
+    EXPECT_FALSE(model()["tunes"][0].contains("command_note")) << "its layers were stated";
 }
 
 TEST_F(Report, ListsSettingsThatAreNotTheDefaults) {

@@ -86,7 +86,9 @@ public:
             }
         }
         ValueVector & last = set.vectors.back();
-        last.problem = "7 responses express it, at least 8 are needed";
+        last.n_expressing = 7;
+        last.problem = "value 'universalism', condition prompted: 7 expressing and 20 not expressing responses, at "
+                       "least 8 of each are needed; label more responses or lower --min-count";
         last.vector.clear();
         last.norm.clear();
         last.auroc.clear();
@@ -164,6 +166,7 @@ public:
             for (CategoryCount & count : table.counts[v]) {
                 count = {kept / 5, {static_cast<double>(kept) / 6, 100, 1000}};
             }
+            table.counts[v].back().count += kept % 5;
         }
         write_neurons_csv(folder / "neurons.csv", table);
         write_file(folder / "neurons.json", neurons_json(table) + "\n");
@@ -282,7 +285,7 @@ private:
         entry.n_expressing = 40;
         entry.n_not_expressing = 20;
         entry.n_held_out_expressing = 8;
-        entry.n_held_out_not_expressing = 3;
+        entry.n_held_out_not_expressing = concept_.id == "stimulation" ? 3 : 8;
         const double radians = concept_.angle.value_or(0) * std::acos(-1.0) / 180;
         for (std::size_t l = 0; l < n_layer; ++l) {
             for (std::size_t d = 0; d < n_embd; ++d) {

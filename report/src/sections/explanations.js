@@ -1,6 +1,7 @@
 // What single neurons respond to, with the texts that show it.
 import { disclosure, el } from "../dom.js";
 import { defined, estimate, number } from "../format.js";
+import { saveCsv } from "../download.js";
 import { controlBar, search } from "../controls.js";
 import { naming } from "../context.js";
 
@@ -52,18 +53,30 @@ function card(one, name) {
     excerpts.length > 0 && disclosure({ key: `excerpts ${place}` }, excerpts.length === 1 ? "1 excerpt" : `${excerpts.length} excerpts`, excerpts.map((e) => excerpt(e, largest))));
 }
 
+/** Explanations as rows, with all their scores. */
+const rowsOf = (list) => list.map((one) => ({
+  layer: one.layer, expert: one.expert ?? null, neuron: one.neuron, pole: one.pole ?? null,
+  roles: rolesOf(one).map((role) => `${role.value}/${role.category}`).join(" "), explanation: one.explanation ?? null, problem: one.problem ?? null,
+  scores: scores(one.scores).join("; "),
+}));
+
 export function explanations(model) {
   if (model.explanations.length === 0) return null;
   const name = naming(model);
   const shown = el("div", {});
   const count = el("p", { class: "note", "aria-live": "polite" });
-  const show = () => {
+  const found = () => {
     const word = text.value().trim().toLowerCase();
-    const found = model.explanations.filter((one) => word === "" || `${one.explanation ?? ""} ${rolesOf(one).map((role) => `${name(role.value)} ${role.category}`).join(" ")} ${one.layer} ${one.neuron}`.toLowerCase().includes(word));
-    shown.replaceChildren(...found.slice(0, most).map((one) => card(one, name)));
-    count.textContent = `${Math.min(most, found.length)} of ${found.length} explanations${model.n_explanations > model.explanations.length ? ` (${model.n_explanations} in the file)` : ""}. Tinted tokens are those at which the neuron fires; the stronger, the darker.`;
+    return model.explanations.filter((one) => word === "" || `${one.explanation ?? ""} ${rolesOf(one).map((role) => `${name(role.value)} ${role.category}`).join(" ")} ${one.layer} ${one.neuron}`.toLowerCase().includes(word));
+  };
+  const show = () => {
+    const all = found();
+    shown.replaceChildren(...all.slice(0, most).map((one) => card(one, name)));
+    count.textContent = `${Math.min(most, all.length)} of ${all.length} explanations${model.n_explanations > model.explanations.length ? ` (${model.n_explanations} in the file)` : ""}. Tinted tokens are those at which the neuron fires; the stronger, the darker.`;
   };
   const text = search({ id: "explanations-search", label: "Search ", onchange: show });
   show();
-  return el("div", { id: "explanations" }, el("h3", {}, "What the neurons respond to"), controlBar([text]), count, shown);
+  return el("div", { id: "explanations" }, el("h3", {}, "What the neurons respond to"), controlBar([text]), count, shown,
+    el("div", { class: "tools" },
+      el("button", { type: "button", class: "small", onclick: () => saveCsv(rowsOf(found()), "explanations"), "aria-label": "What the neurons respond to: download CSV" }, "CSV")));
 }

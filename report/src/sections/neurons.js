@@ -10,7 +10,7 @@ import { beside, layerAxis, plot, Plot } from "../plots.js";
 import { explanations, rolesOf } from "./explanations.js";
 
 const words = { shared: "shared", intrinsic: "intrinsic", prompted: "prompted", anti_shared: "anti-shared", none: "none of them" };
-const symbols = { ...symbol, anti_shared: "triangle", none: "times" };
+const symbols = { ...symbol, anti_shared: "triangle" };
 
 /** The categories that are in use, in a fixed order. */
 function categories(model) {
@@ -30,7 +30,7 @@ function counts(model) {
     title: "Neurons by category against chance",
     caption: "Of the neurons whose output weights lie furthest in the value's plane, how many point along each axis (within the largest angle). Grey bars: how many do in random planes of the same model. More than that is what counts, not the number itself.",
     command: model.commands.neurons,
-    legend: [...named.map((category) => ({ label: words[category], color: color[category], mark: "dot" })), { label: "chance", color: "var(--chance)", mark: "box" }],
+    legend: [...named.map((category) => ({ label: words[category], color: color[category], symbol: symbols[category] })), { label: "chance", color: "var(--chance)", mark: "box" }],
     note: () => `${rows.filter((row) => row.count > row.high).length} of ${rows.filter((row) => defined(row.high)).length} counts lie above the range of chance.`,
     data: () => rows.map((row) => ({ value: row.value, category: row.category, count: row.count, ...columns("chance", [row.chance, row.low, row.high]) })),
     draw: (width) => {
@@ -214,5 +214,5 @@ function overlaps(model) {
 
 export function neurons(model) {
   if (!model.neurons) return model.explanations.length > 0 ? section("neurons", "Neurons", explanations(model)) : null;
-  return section("neurons", "Neurons", counts(model), byLayer(model), list(model), explanations(model), overlaps(model));
+  return section("neurons", "Neurons", counts(model), byLayer(model), model.neurons.table && list(model), explanations(model), overlaps(model));
 }

@@ -1,5 +1,6 @@
 // What the model wrote: of each value the responses of which the judge is surest, either way.
-import { el, section } from "../dom.js";
+import { el, madeBy, section } from "../dom.js";
+import { saveCsv } from "../download.js";
 import { number } from "../format.js";
 import { controlBar, select } from "../controls.js";
 import { naming } from "../context.js";
@@ -19,5 +20,8 @@ export function responses(model) {
   show();
   return section("responses", "What the model wrote",
     el("p", { class: "note" }, "Of each value and way, the response that the judge is surest expresses it, and the one that it is surest does not. They show what the judge takes for the value; they are not typical responses."),
-    controlBar([value]), shown);
+    controlBar([value]), shown,
+    el("div", { class: "tools" },
+      el("button", { type: "button", class: "small", onclick: () => saveCsv(model.examples, "responses"), "aria-label": "What the model wrote: download CSV" }, "CSV"),
+      madeBy(model.commands.judge)));
 }

@@ -4,6 +4,7 @@ import { columns, defined, estimate, number } from "../format.js";
 import { figure } from "../figure.js";
 import { controlBar, select } from "../controls.js";
 import { table } from "../table.js";
+import { saveCsv } from "../download.js";
 import { keysOf } from "../state.js";
 import { naming } from "../context.js";
 import { beside, heat, plot, Plot } from "../plots.js";
@@ -33,6 +34,7 @@ function dose(tune, key) {
     title: `Dose and response: ${tune.file}`,
     caption: `Accuracy may fall by less than the guard (${tune.max_drop} points); the large filled point is the chosen strength. Bands are paired intervals over the same questions and portraits.`,
     command: tune.command,
+    commandNote: tune.command_note,
     controls: [which],
     legend: [{ label: "gain in the value's likeness", color: "var(--shared)" }, { label: "accuracy lost", color: "var(--prompted)" }, { label: "guard", color: "var(--alarm)" }],
     note: () => {
@@ -126,6 +128,7 @@ function sideBySide(sample, key) {
     asked.replaceChildren(...[at?.system && el("p", { class: "note" }, `System prompt: ${at.system}`), at?.text && el("p", { class: "text" }, at.text)].filter(Boolean));
     shown.replaceChildren(...(at?.answers ?? []).map(answered));
   };
+  const data = () => sample.prompts.flatMap((p) => p.answers.map((answer) => ({ id: p.id, system: p.system, prompt: p.text, ...answer })));
   const unknown = sample.prompts.every((p) => !p.text);
   const answered = (answer) =>
     el("article", {}, el("h4", {}, answer.intervention === "base" ? "the model as it is" : answer.intervention.split(" + ").map(shortSpec).join(" + ")),
@@ -134,7 +137,9 @@ function sideBySide(sample, key) {
   show();
   return [el("h3", {}, `Answers side by side: ${sample.file}`), controlBar([prompt]), asked, shown,
     unknown && el("p", { class: "note" }, "The file names its prompts by id alone; what they say is shown where the file that was given to `sample --input` lies in the run's samples/, or is given to --include."),
-    el("div", { class: "tools" }, madeBy(sample.command)),
+    el("div", { class: "tools" },
+      el("button", { type: "button", class: "small", onclick: () => saveCsv(data(), `answers-${key}`), "aria-label": `Answers side by side, ${sample.file}: download CSV` }, "CSV"),
+      madeBy(sample.command, sample.command_note)),
     sample.n_prompts > sample.prompts.length && el("p", { class: "note" }, `The first ${sample.prompts.length} of ${sample.n_prompts} prompts.`)];
 }
 
@@ -142,7 +147,7 @@ function points(tune, key) {
   const rows = tune.curves.flatMap((curve) => curve.points.map((point) => ({
     intervention: point.intervention ?? `${curve.intervention} at ${point.strength}`, accuracy: estimate(point.accuracy, 1), drop: estimate(point.drop, 1), gain: estimate(point.gain_centred),
   })));
-  return disclosure({ key: `tune-${key}` }, `All ${rows.length} strengths that were tried, to be pasted`, table({ id: `tune-table-${key}`, caption: tune.file, rows }).element);
+  return disclosure({ key: `tune-${key}` }, `All ${rows.length} strengths that were tried, to be pasted`, table({ id: `tune-table-${key}`, caption: tune.file, rows, csv: () => rows }).element);
 }
 
 export function steering(model) {

@@ -7,6 +7,9 @@ import { color, conditions, dash, symbol } from "../palette.js";
 import { layers, naming, values } from "../context.js";
 import { forest, layerPanels } from "../plots.js";
 
+/** Whether the held-out AUROC rests on too few responses of a class to tell anything. */
+const few = (model, vector) => Math.min(vector.held_out_expressing, vector.held_out_not_expressing) < model.vectors.few_held_out;
+
 const key = (condition) => ({ label: condition, color: color[condition], dash: dash[condition] });
 
 function rowsOf(model, measure) {
@@ -14,7 +17,7 @@ function rowsOf(model, measure) {
   return model.vectors.vectors.flatMap((vector) =>
     vector[measure].map((at, layer) => {
       const [value, low, high] = Array.isArray(at) ? at : [at, NaN, NaN];
-      return { panel: name(vector.value), layer, series: vector.condition, value, low: low ?? NaN, high: high ?? NaN };
+      return { panel: name(vector.value), layer, series: vector.condition, value, low: low ?? NaN, high: high ?? NaN, few: few(model, vector) };
     }),
   );
 }
@@ -53,10 +56,13 @@ function atLayer(model) {
     caption: "Held-out AUROC of each vector with its interval. Where a bar crosses the dotted line at 0.5, chance has not been ruled out.",
     command: model.commands.vectors,
     controls: [layer],
-    legend: conditions.map(key),
+    legend: conditions.map((condition) => ({ label: condition, color: color[condition], symbol: symbol[condition] })),
     note: () => {
-      const here = rows().filter((row) => Number.isFinite(row.low));
-      return `Layer ${layer.value()}: ${here.filter((row) => row.low > 0.5).length} of ${here.length} intervals lie above chance.`;
+      const measured = rows().filter((row) => Number.isFinite(row.low));
+      const counted = measured.filter((row) => !row.few);
+      const left = measured.length - counted.length;
+      return `Layer ${layer.value()}: ${counted.filter((row) => row.low > 0.5).length} of ${counted.length} intervals lie above chance` +
+        (left > 0 ? `; ${left} more ${left === 1 ? "rests" : "rest"} on fewer than ${model.vectors.few_held_out} held-out responses of a class and ${left === 1 ? "does" : "do"} not count.` : ".");
     },
     data: () => rows().map((row) => ({ value: row.panel, condition: row.series, layer: row.layer, ...columns("auroc", [row.value, row.low, row.high]) })),
     draw: (width) => forest({ width: Math.min(width, 860), rows: [...rows(), ...values(model).map((id) => ({ name: name(id), series: "intrinsic" }))], label: "held-out AUROC", domain: [0, 1], reference: 0.5, colors: color, symbols: symbol }),
