@@ -89,6 +89,7 @@ struct Excerpt {
     std::vector<Token> tokens;
     std::vector<float> activations; ///< [tokens], as they are, whatever the pole
     float peak = 0;                 ///< largest activation in the pole's direction
+    std::size_t first_seen = 0;     ///< activations of tokens before this one were not read and stand as 0
 };
 
 /// A score with what a wrong explanation gets on the same questions.

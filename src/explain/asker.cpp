@@ -21,6 +21,13 @@ constexpr double again_temperature = 0.7;
 constexpr std::size_t longest_phrase = 240; // bytes
 constexpr int lowest_rating = 1;
 constexpr int highest_rating = 5;
+constexpr std::size_t most_words = 15; // of a phrase: what is longer may be a phrase with remarks behind it
+constexpr const char * abbreviations[] = {"approx", "cf",  "corp", "dept", "dr",  "esp", "etc",
+                                          "fig",    "gov", "inc",  "jr",   "ltd", "mr",  "mrs",
+                                          "ms",     "no",  "prof", "sen",  "sr",  "st",  "vs"};
+constexpr std::string_view refusals[] = {
+    "i'm sorry",  "i am sorry",  "i apologize",  "i apologise",   "i cannot", "i can not",          "i can't",
+    "i'm unable", "i am unable", "i'm not able", "i am not able", "as an ai", "as a language model"};
 
 bool is_letter(char c) {
     return std::isalpha(static_cast<unsigned char>(c)) != 0 || static_cast<unsigned char>(c) >= 0x80;
@@ -41,13 +48,51 @@ std::string_view without_label(std::string_view text) {
     return text;
 }
 
+/// Whether a text that ends in a full stop ends in an abbreviation: "U.S.", "e.g.", "J.", "etc."
+bool ends_in_abbreviation(std::string_view text) {
+    text.remove_suffix(1);
+    const std::size_t before = text.find_last_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.");
+    const std::string word = lower_ascii(before == std::string_view::npos ? text : text.substr(before + 1));
+    if (word.size() == 1 || word.find('.') != std::string::npos) {
+        return true;
+    }
+    const auto & known = abbreviations;
+    return std::find(std::begin(known), std::end(known), word) != std::end(known);
+}
+
 std::string_view first_sentence(std::string_view text) {
-    for (const char * end : {". ", "! ", "? "}) {
-        if (const std::size_t at = text.find(end); at != std::string_view::npos) {
-            text = text.substr(0, at);
+    for (std::size_t at = 0; at + 1 < text.size(); ++at) {
+        const bool ends =
+            text[at] == '!' || text[at] == '?' || (text[at] == '.' && !ends_in_abbreviation(text.substr(0, at + 1)));
+        if (ends && text[at + 1] == ' ') {
+            return text.substr(0, at);
         }
     }
-    return text.ends_with('.') ? text.substr(0, text.size() - 1) : text;
+    return text;
+}
+
+std::string_view without_full_stop(std::string_view text) {
+    return text.ends_with('.') && !ends_in_abbreviation(text) ? text.substr(0, text.size() - 1) : text;
+}
+
+std::size_t count_words(std::string_view text) {
+    std::size_t words = 0;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        words += text[i] != ' ' && (i == 0 || text[i - 1] == ' ') ? 1 : 0;
+    }
+    return words;
+}
+
+/// Whether the answer says that there will be none.
+bool is_refusal(std::string_view text) {
+    std::string start = lower_ascii(text.substr(0, longest_phrase));
+    for (std::size_t at = start.find("\u2019"); at != std::string::npos; at = start.find("\u2019")) {
+        start.erase(at, 2);
+        start[at] = '\'';
+    }
+    return std::any_of(std::begin(refusals), std::end(refusals), [&](std::string_view opening) {
+        return start.starts_with(opening) && (start.size() == opening.size() || !is_letter(start[opening.size()]));
+    });
 }
 
 std::string_view without_quotes(std::string_view text) {
@@ -74,16 +119,20 @@ AskerAnswer read_phrase(const ChatReply & reply) {
     std::string_view rest = *text;
     const std::string_view first_line = trimmed(take_line(rest));
     const std::string_view said = without_quotes(without_label(without_quotes(first_line)));
-    const std::string_view line = trimmed(without_quotes(trimmed(first_sentence(said))));
+    const bool ended_early = reply.finish_reason == "length" && first_line.size() == text->size();
+    const std::string_view kept = ended_early || count_words(said) > most_words ? first_sentence(said) : said;
+    const std::string_view line = trimmed(without_quotes(without_full_stop(trimmed(kept))));
     if (line.empty()) {
         return problem("the answer was empty");
     }
     if (std::none_of(line.begin(), line.end(), is_letter)) {
         return problem("the answer holds no word");
     }
+    if (is_refusal(line)) {
+        return problem("the answer was a refusal");
+    }
     // Cut off at the limit before its first line or sentence had come to an end.
-    const bool cut_off = reply.finish_reason == "length" && first_line.size() == text->size() &&
-                         line.size() == trimmed(said).size() && !said.ends_with('.');
+    const bool cut_off = ended_early && kept.size() == said.size() && without_full_stop(said).size() == said.size();
     if (cut_off || line.size() > longest_phrase) {
         return problem("the answer was no phrase but longer");
     }

@@ -52,9 +52,10 @@ private:
     std::string down_;
 };
 
-/// The phrase of an explainer's answer: a think block, quotes, a label before it and what follows the first line or
-/// sentence are taken off. A problem for an answer that is empty, has no letter, is longer than a phrase, or was cut
-/// off before its first sentence ended.
+/// The phrase of an explainer's answer: a think block, quotes, a label before it and what follows the first line are
+/// taken off; of a line of more than 15 words, or one that was cut off, what follows its first sentence, too. A problem
+/// for an answer that is empty, has no letter, refuses, is longer than a phrase, or was cut off before its first
+/// sentence ended.
 AskerAnswer read_phrase(const ChatReply & reply);
 AskerAnswer read_yes_no(const ChatReply & reply);
 AskerAnswer read_rating(const ChatReply & reply);

@@ -11,12 +11,13 @@ namespace valuelens {
 
 namespace {
 
-constexpr const char * format_name = "valuelens-harvest-1";
+constexpr const char * format_name = "valuelens-harvest-2";
 
 /// Tensors of one kind of excerpts, flattened: lengths tell where one ends.
 struct Flat {
     std::vector<std::int64_t> windows;
     std::vector<std::int32_t> lengths;
+    std::vector<std::int32_t> firsts; ///< Excerpt::first_seen
     std::vector<std::int32_t> tokens;
     std::vector<float> activations;
 };
@@ -50,11 +51,13 @@ public:
 
     template <typename Item>
     void take(Item & item, std::size_t activations_per_token) {
-        need(at_ < flat_.windows.size() && at_ < flat_.lengths.size() && flat_.lengths[at_] >= 0);
+        need(at_ < flat_.windows.size() && at_ < flat_.lengths.size() && at_ < flat_.firsts.size() &&
+             flat_.lengths[at_] >= 0 && flat_.firsts[at_] >= 0 && flat_.firsts[at_] <= flat_.lengths[at_]);
         const auto length = static_cast<std::size_t>(flat_.lengths[at_]);
         need(token_ + length <= flat_.tokens.size() &&
              value_ + length * activations_per_token <= flat_.activations.size());
         item.window = static_cast<std::uint64_t>(flat_.windows[at_]);
+        item.first_seen = static_cast<std::size_t>(flat_.firsts[at_]);
         item.tokens.assign(flat_.tokens.begin() + static_cast<std::ptrdiff_t>(token_),
                            flat_.tokens.begin() + static_cast<std::ptrdiff_t>(token_ + length));
         item.activations.assign(flat_.activations.begin() + static_cast<std::ptrdiff_t>(value_),
@@ -83,6 +86,7 @@ template <typename Item>
 void push(Flat & flat, const Item & item) {
     flat.windows.push_back(static_cast<std::int64_t>(item.window));
     flat.lengths.push_back(static_cast<std::int32_t>(item.tokens.size()));
+    flat.firsts.push_back(static_cast<std::int32_t>(item.first_seen));
     flat.tokens.insert(flat.tokens.end(), item.tokens.begin(), item.tokens.end());
     flat.activations.insert(flat.activations.end(), item.activations.begin(), item.activations.end());
 }
@@ -90,6 +94,7 @@ void push(Flat & flat, const Item & item) {
 void declare(SafetensorsWriter & writer, const std::string & prefix, const Flat & flat) {
     declare(writer, prefix + "window", DType::i64, flat.windows);
     declare(writer, prefix + "length", DType::i32, flat.lengths);
+    declare(writer, prefix + "first_seen", DType::i32, flat.firsts);
     declare(writer, prefix + "tokens", DType::i32, flat.tokens);
     declare(writer, prefix + "activations", DType::f32, flat.activations);
 }
@@ -97,6 +102,7 @@ void declare(SafetensorsWriter & writer, const std::string & prefix, const Flat 
 void append(SafetensorsWriter & writer, const std::string & prefix, const Flat & flat) {
     append(writer, prefix + "window", flat.windows);
     append(writer, prefix + "length", flat.lengths);
+    append(writer, prefix + "first_seen", flat.firsts);
     append(writer, prefix + "tokens", flat.tokens);
     append(writer, prefix + "activations", flat.activations);
 }
@@ -104,6 +110,7 @@ void append(SafetensorsWriter & writer, const std::string & prefix, const Flat &
 Flat read_flat(const SafetensorsFile & file, const std::string & prefix) {
     return {read<std::int64_t>(file, prefix + "window", DType::i64),
             read<std::int32_t>(file, prefix + "length", DType::i32),
+            read<std::int32_t>(file, prefix + "first_seen", DType::i32),
             read<std::int32_t>(file, prefix + "tokens", DType::i32),
             read<float>(file, prefix + "activations", DType::f32)};
 }

@@ -8,6 +8,14 @@
 
 namespace valuelens {
 
+namespace {
+
+std::size_t seen_from(const CorpusWindow & window) {
+    return std::min(window.first_seen, window.tokens.size());
+}
+
+} // namespace
+
 const char * to_string(Pole pole) {
     return pole == Pole::positive ? "positive" : "negative";
 }
@@ -68,8 +76,8 @@ void Harvester::add_top(std::size_t neuron, Pole pole, const CorpusWindow & wind
     if (top.size() == options_.top) {
         top.pop_back();
     }
-    Excerpt excerpt{windows_, window.tokens, {values, values + window.tokens.size()}, peak};
-    std::fill_n(excerpt.activations.begin(), std::min(window.first_seen, window.tokens.size()), 0.0f);
+    Excerpt excerpt{windows_, window.tokens, {values, values + window.tokens.size()}, peak, seen_from(window)};
+    std::fill_n(excerpt.activations.begin(), excerpt.first_seen, 0.0f);
     const auto place = std::upper_bound(top.begin(), top.end(), peak,
                                         [](float value, const Excerpt & other) { return value > other.peak; });
     top.insert(place, std::move(excerpt));
@@ -90,11 +98,12 @@ void Harvester::draw(const CorpusWindow & window, const float * values, std::siz
     RandomWindow & kept = random_[place];
     kept.window = windows_;
     kept.tokens = window.tokens;
+    kept.first_seen = seen_from(window);
     kept.activations.resize(neurons_.size() * n);
     for (std::size_t neuron = 0; neuron < neurons_.size(); ++neuron) {
         float * to = kept.activations.data() + neuron * n;
         std::copy_n(values + neuron * stride, n, to);
-        std::fill_n(to, std::min(window.first_seen, n), 0.0f);
+        std::fill_n(to, kept.first_seen, 0.0f);
     }
 }
 
@@ -103,6 +112,7 @@ Excerpt Harvester::random_excerpt(std::size_t neuron, std::size_t place, Pole po
     const float * from = kept.activations.data() + neuron * kept.tokens.size();
     Excerpt excerpt{kept.window, kept.tokens, {from, from + kept.tokens.size()}};
     excerpt.peak = peak_of(excerpt.activations, pole);
+    excerpt.first_seen = kept.first_seen;
     return excerpt;
 }
 

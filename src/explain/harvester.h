@@ -15,7 +15,7 @@ namespace valuelens {
 /// A stretch of text as it is read: at most a window, in a context of its own.
 struct CorpusWindow {
     std::vector<Token> tokens;  ///< of the text, without BOS
-    std::size_t first_seen = 0; ///< activations of tokens before this one are left out (and written as 0)
+    std::size_t first_seen = 0; ///< activations of tokens before this one are not read, and kept as 0
 };
 
 /// What is known of one neuron.
@@ -63,6 +63,7 @@ private:
         std::uint64_t window = 0;
         std::vector<Token> tokens;
         std::vector<float> activations; ///< [neurons, tokens]
+        std::size_t first_seen = 0;
     };
 
     void add_top(std::size_t neuron, Pole pole, const CorpusWindow & window, const float * values, float peak);

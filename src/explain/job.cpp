@@ -27,9 +27,9 @@ constexpr const char * inactive = "nothing in the corpus activates the neuron in
 /// All that a result depends on beside the code.
 std::string settings_of(const ExplainJob & job, const ExplainOptions & options, const std::string & harvest) {
     Sha256 hash;
-    hash.update(fmt::format("{}\n{}\n{}\n{} {} {} {} {} {}\n", harvest, job.explainer, explain_prompts().sha256,
-                            options.negative, options.examples, options.bootstraps, options.confidence,
-                            options.explanation_tokens, options.rate));
+    hash.update(fmt::format("{}\n{}\n{}\n{}\n{} {} {} {} {} {}\n", harvest, job.explainer, job.explainer_settings,
+                            explain_prompts().sha256, options.negative, options.examples, options.bootstraps,
+                            options.confidence, options.explanation_tokens, options.rate));
     for (const ScoreKind kind : options.scores) {
         hash.update(to_string(kind));
     }
@@ -193,12 +193,14 @@ private:
         return partners_[static_cast<std::size_t>(&pole - poles_.data())];
     }
 
-    /// A score without a baseline is made again once there is another explanation, and one that lacks answers, too.
+    /// A score is made again once its baseline would be another explanation's, as that of a pole that failed before,
+    /// and where it lacks answers: it ends as that of a call in which nothing failed.
     bool has_score(const PoleWork & pole, ScoreKind kind) const {
         const std::vector<ExplanationScore> & scores = pole.result.scores;
+        const std::string partner = partner_of(pole) == nullptr ? std::string() : partner_of(pole)->key;
         return std::any_of(scores.begin(), scores.end(), [&](const ExplanationScore & score) {
             return score.kind == kind && score.problem.empty() && score.missing_reason.empty() &&
-                   (score.baseline || partner_of(pole) == nullptr);
+                   score.baseline_of == partner;
         });
     }
 
@@ -362,6 +364,7 @@ ExplainSummary run_explain(const ExplainJob & job, const ExplainOptions & option
 
     ExplainSummary summary;
     summary.explainer = job.explainer;
+    summary.notes = job.notes;
     summary.n_neurons = ids.size();
     summary.documents = counts.documents;
     summary.short_documents = counts.short_documents;

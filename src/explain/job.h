@@ -32,9 +32,11 @@ struct ExplainJob {
     Corpus corpus;
     ChatService * service = nullptr; ///< explains, answers, rates
     std::string explainer;           ///< one line that identifies it
+    std::string explainer_settings;  ///< all else that its answers depend on: the chat template, what fills it
     Simulator * simulator = nullptr; ///< null: none can be had
     const AxisSet * axes = nullptr;  ///< for the lens of axes; null: none
     std::filesystem::path output;
+    std::vector<std::string> notes; ///< on what was chosen; they go before those of the work
 };
 
 /// Throws Error(usage) for options out of range or that do not fit together. `can_simulate`: there is a local model for

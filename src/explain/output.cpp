@@ -32,6 +32,9 @@ ordered_json excerpt_json(const Model & model, const Excerpt & excerpt, const ch
     json["ids"] = excerpt.tokens;
     json["tokens"] = readable(model, excerpt).pieces;
     json["activations"] = excerpt.activations;
+    for (std::size_t t = 0; t < excerpt.first_seen; ++t) {
+        json["activations"][t] = nullptr; // not read, which is not 0
+    }
     return json;
 }
 

@@ -39,6 +39,7 @@ ReadableExcerpt readable(const Model & model, const Excerpt & excerpt) {
     }
     text.activations = excerpt.activations;
     text.peak = excerpt.peak;
+    text.first_seen = excerpt.first_seen;
     return text;
 }
 

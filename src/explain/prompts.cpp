@@ -16,10 +16,6 @@ namespace {
 
 constexpr std::size_t listed_tokens = 16; // of an excerpt, the most active
 
-float towards(Pole pole, float activation) {
-    return pole == Pole::positive ? activation : -activation;
-}
-
 /// The active tokens in the order of the text, with their strengths.
 std::string reaction_list(const ReadableExcerpt & excerpt, std::span<const int> strengths) {
     std::vector<std::size_t> order;
@@ -42,6 +38,10 @@ std::string reaction_list(const ReadableExcerpt & excerpt, std::span<const int> 
 }
 
 } // namespace
+
+float towards(Pole pole, float activation) {
+    return pole == Pole::positive ? activation : -activation;
+}
 
 std::string on_one_line(const std::string & bytes) {
     std::string text;

@@ -29,8 +29,12 @@ const ExplainPrompts & explain_prompts();
 struct ReadableExcerpt {
     std::vector<std::string> pieces; ///< bytes of each token; a character may be spread over several
     std::vector<float> activations;
-    float peak = 0; ///< in the pole's direction
+    float peak = 0;             ///< in the pole's direction
+    std::size_t first_seen = 0; ///< activations of tokens before this one were not read and stand as 0
 };
+
+/// An activation as the pole sees it: above 0 in its direction.
+float towards(Pole pole, float activation);
 
 /// Activations on the scale 0-10: min(10, floor(10 a / max)), 0 against the pole's direction. `max` > 0.
 std::vector<int> quantise(std::span<const float> activations, Pole pole, float max);

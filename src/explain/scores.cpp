@@ -42,17 +42,20 @@ std::vector<ScoreQuestion> fuzzing_questions(const HeldOut & held_out, Pole pole
         const ReadableExcerpt & excerpt = held_out.top[e];
         const std::vector<std::uint8_t> right = strong_tokens(excerpt, pole);
         const auto n_marks = static_cast<std::size_t>(std::count(right.begin(), right.end(), 1));
-        if (n_marks == 0 || 2 * n_marks > right.size()) {
+        const std::size_t n_seen = right.size() - std::min(right.size(), excerpt.first_seen);
+        if (n_marks == 0 || 2 * n_marks > n_seen) {
             continue;
         }
-        std::vector<std::size_t> weakest(right.size());
-        std::iota(weakest.begin(), weakest.end(), std::size_t{0});
+        std::vector<std::size_t> weakest(n_seen); // how active the others are is not known
+        std::iota(weakest.begin(), weakest.end(), excerpt.first_seen);
         rng.shuffle(weakest); // equally weak ones in any order, not from the beginning of the text
-        const float sign = pole == Pole::positive ? 1.0f : -1.0f;
-        std::stable_sort(weakest.begin(), weakest.end(), [&](std::size_t a, std::size_t b) {
-            return sign * excerpt.activations[a] < sign * excerpt.activations[b];
-        });
-        weakest.resize(std::max(n_marks, right.size() / 4));
+        // A token that belongs to the opposite pole is as inactive here as one that does nothing: it comes no sooner.
+        const auto strength = [&](std::size_t t) {
+            return std::max(0.0f, towards(pole, excerpt.activations[t]));
+        };
+        std::stable_sort(weakest.begin(), weakest.end(),
+                         [&](std::size_t a, std::size_t b) { return strength(a) < strength(b); });
+        weakest.resize(std::max(n_marks, n_seen / 4));
         rng.shuffle(weakest);
         std::vector<std::uint8_t> wrong(right.size(), 0);
         for (std::size_t k = 0; k < n_marks; ++k) {

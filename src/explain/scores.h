@@ -31,8 +31,9 @@ struct ScoreQuestion {
 std::vector<ScoreQuestion> detection_questions(const HeldOut & held_out);
 
 /// Do the marked parts fit? Each top excerpt twice: its strong tokens marked, and as many of its weakest ones, drawn
-/// among the quarter of all tokens (at least as many as needed) that are least active. Excerpts in which more than half
-/// of the tokens are strong leave no place for wrong marks and are left out.
+/// among the quarter of all tokens (at least as many as needed) that are least active, those against the pole being as
+/// inactive as those at 0, and tokens whose activation was not read left out. Excerpts in which more than half of the
+/// tokens are strong leave no place for wrong marks and are left out.
 std::vector<ScoreQuestion> fuzzing_questions(const HeldOut & held_out, Pole pole);
 
 /// The prompts of all questions under one explanation.

@@ -112,16 +112,17 @@ Estimate simulation_score(Simulator & simulator, const std::string & explanation
     for (const ReadableExcerpt & excerpt : excerpts) {
         std::vector<double> & row = real.emplace_back();
         for (const float activation : excerpt.activations) {
-            row.push_back(std::max(0.0, static_cast<double>(pole == Pole::positive ? activation : -activation)));
+            row.push_back(std::max(0.0, static_cast<double>(towards(pole, activation))));
         }
     }
     const auto correlate = [&](std::span<const std::uint32_t> times) {
         std::vector<double> a;
         std::vector<double> b;
         for (std::size_t e = 0; e < excerpts.size(); ++e) {
+            const auto first = static_cast<std::ptrdiff_t>(excerpts[e].first_seen);
             for (std::uint32_t k = 0; k < times[e]; ++k) {
-                a.insert(a.end(), simulated[e].begin(), simulated[e].end());
-                b.insert(b.end(), real[e].begin(), real[e].end());
+                a.insert(a.end(), simulated[e].begin() + first, simulated[e].end());
+                b.insert(b.end(), real[e].begin() + first, real[e].end());
             }
         }
         const double r = pearson(a, b);

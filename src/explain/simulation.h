@@ -10,8 +10,8 @@
 
 namespace valuelens {
 
-/// Pearson's correlation of simulated with real activations (in the pole's direction, 0 against it) over all tokens of
-/// the held-out excerpts together, resampled by excerpt; 0 where the simulated ones are all the same. `problem`
+/// Pearson's correlation of simulated with real activations (in the pole's direction, 0 against it) over all tokens
+/// read of the held-out excerpts together, resampled by excerpt; 0 where the simulated ones are all the same. `problem`
 /// says why there is none. Throws as the simulator, but for Error(model), which is a problem.
 Estimate simulation_score(Simulator & simulator, const std::string & explanation, const HeldOut & held, Pole pole,
                           const ExplainOptions & options, std::uint64_t seed, const std::stop_token & stop,

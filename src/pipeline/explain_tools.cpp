@@ -6,6 +6,7 @@
 #include <limits>
 #include <map>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
 #include <type_traits>
@@ -247,8 +248,7 @@ ExplainSummary explain_neurons(const ExplainRequest & request, ProgressSink & pr
     AtomicFile{request.output}; // said before the work, not after it
     const ModelInfo info = read_model_info(request.model.path);
     ExplainJob job;
-    std::vector<std::string> notes;
-    job.neurons = load_chosen_neurons(request.neurons, info, request.options, notes);
+    job.neurons = load_chosen_neurons(request.neurons, info, request.options, job.notes);
     std::optional<AxisSet> axes;
     if (!request.axes.empty()) {
         axes = read_axes(request.axes);
@@ -272,10 +272,13 @@ ExplainSummary explain_neurons(const ExplainRequest & request, ProgressSink & pr
             other.path = request.explainer;
             explainer = Model::load(other, progress, stop);
         } else {
-            notes.emplace_back("the subject explains and scores its own neurons; a stronger --explainer or a --url "
-                               "says more");
+            job.notes.emplace_back("the subject explains and scores its own neurons; a stronger --explainer or a --url "
+                                   "says more");
         }
         job.explainer = fmt::format("{} ({})", explainer->info().name, explainer->info().identity.substr(0, 12));
+        // The model's own template is part of its identity.
+        const ModelOptions & given = explainer->options();
+        job.explainer_settings = nlohmann::json({given.chat_template, given.chat_template_kwargs, given.date}).dump();
         if (std::find(request.options.scores.begin(), request.options.scores.end(), ScoreKind::simulation) !=
             request.options.scores.end()) {
             simulator = make_local_simulator(explainer, request.scheduler);
@@ -284,12 +287,10 @@ ExplainSummary explain_neurons(const ExplainRequest & request, ProgressSink & pr
         service = make_local_chat(explainer, request.scheduler);
     }
     job.service = service.get();
-    for (const std::string & note : notes) {
+    for (const std::string & note : job.notes) {
         progress.message(LogLevel::info, note);
     }
-    ExplainSummary summary = run_explain(job, request.options, progress, stop);
-    summary.notes.insert(summary.notes.begin(), notes.begin(), notes.end());
-    return summary;
+    return run_explain(job, request.options, progress, stop);
 }
 
 } // namespace valuelens

@@ -92,6 +92,8 @@ TEST_F(ExplainCommand, TheLongestProjectionsOfEachValueAndCategoryAreTaken) {
     EXPECT_EQ(summary["categories"].size(), 2u);
     EXPECT_THAT(summary["notes"].dump(), HasSubstr("1 of 4 entries"));
     EXPECT_THAT(summary["notes"].dump(), HasSubstr("1 entries of the table are of other categories"));
+    EXPECT_THAT(summary["notes"].dump(), HasSubstr("the subject explains and scores its own neurons"));
+    EXPECT_EQ(json::parse(read_file(folder_ / "out.json"))["notes"], summary["notes"]) << "kept beside the results";
     std::vector<json> lines;
     for_each_line(folder_ / "out.jsonl",
                   [&](std::string_view line, std::size_t) { lines.push_back(json::parse(line)); });
@@ -101,6 +103,21 @@ TEST_F(ExplainCommand, TheLongestProjectionsOfEachValueAndCategoryAreTaken) {
     EXPECT_EQ(lines[0]["roles"][0]["value"], "power") << "the longest first";
     EXPECT_EQ(lines[0]["roles"][1]["category"], "shared");
     EXPECT_EQ(lines[1]["key"], "1//9/positive");
+}
+
+// What it answers depends on how it is asked: other answers must not be taken for its own.
+TEST_F(ExplainCommand, AnotherChatTemplateOrDateBeginsAnew) {
+    const auto settings = [&](const std::vector<std::string> & more) {
+        const ProgramResult result = explain(more);
+        EXPECT_EQ(result.exit_code, 0) << result.err;
+        return json::parse(read_file(folder_ / "out.json"))["settings_sha256"].get<std::string>();
+    };
+    write_file(folder_ / "template.jinja", "{% for message in messages %}{{ message['content'] }}{% endfor %}");
+    const std::string own = settings({});
+    EXPECT_EQ(settings({}), own);
+    EXPECT_NE(settings({"--chat-template", file("template.jinja")}), own);
+    EXPECT_NE(settings({"--chat-template-kwargs", "{\"thinking\": false}"}), own);
+    EXPECT_NE(settings({"--date", "2025-01-01"}), own);
 }
 
 TEST_F(ExplainCommand, WindowsAreOf64TokensUnlessSaidOtherwise) {

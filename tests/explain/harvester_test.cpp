@@ -101,6 +101,7 @@ TEST(Harvester, TheTopExcerptsAreThoseOfABruteForceSearch) {
                 EXPECT_EQ(got[i].peak, expected[i].first);
                 EXPECT_EQ(got[i].window, expected[i].second);
                 EXPECT_EQ(got[i].tokens, sample.window.tokens);
+                EXPECT_EQ(got[i].first_seen, sample.window.first_seen);
                 for (std::size_t t = 0; t < got[i].tokens.size(); ++t) {
                     EXPECT_EQ(got[i].activations[t],
                               t < sample.window.first_seen ? 0.0f : sample.values[neuron * got[i].tokens.size() + t]);
@@ -153,6 +154,7 @@ TEST(Harvester, RandomExcerptsAreDrawnFromTheWholeCorpus) {
         for (std::size_t place = 0; place < 4; ++place) {
             const Excerpt excerpt = harvester.random_excerpt(0, place, Pole::positive);
             EXPECT_EQ(excerpt.tokens, all[excerpt.window].window.tokens);
+            EXPECT_EQ(excerpt.first_seen, all[excerpt.window].window.first_seen);
             ++drawn[excerpt.window];
         }
     }
@@ -179,6 +181,10 @@ TEST(Harvester, AStateThatWasReadBackGoesOnToTheSameBytes) {
     ASSERT_TRUE(second.load(folder / "first", "id", counts));
     EXPECT_EQ(counts, "some counts");
     EXPECT_EQ(second.windows(), 77u);
+    for (std::size_t place = 0; place < first.n_random(); ++place) {
+        EXPECT_EQ(second.random_excerpt(0, place, Pole::positive).first_seen,
+                  first.random_excerpt(0, place, Pole::positive).first_seen);
+    }
     feed(second, std::span(all).subspan(77));
     second.save(folder / "second", "id", "{}");
     EXPECT_EQ(read_file(folder / "whole"), read_file(folder / "second"));

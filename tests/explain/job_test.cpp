@@ -9,6 +9,7 @@
 #include <set>
 
 #include "explain/harvest.h"
+#include "explain/output.h"
 #include "explain/planted_job.h"
 #include "support/expect_error.h"
 
@@ -16,25 +17,8 @@ namespace valuelens {
 namespace {
 
 using nlohmann::json;
+using test::StopAfter;
 using testing::HasSubstr;
-
-/// Stops the work once a stage has done so much.
-class StopAfter : public ProgressSink {
-public:
-    StopAfter(std::string stage, std::uint64_t done) : stop_stage_(std::move(stage)), stop_done_(done) {}
-    void start(std::string_view stage, std::uint64_t, std::string_view) override { stage_ = stage; }
-    void advance(std::uint64_t done, std::string_view) override {
-        if (stage_ == stop_stage_ && done >= stop_done_) {
-            source.request_stop();
-        }
-    }
-    std::stop_source source;
-
-private:
-    std::string stop_stage_;
-    std::uint64_t stop_done_;
-    std::string stage_;
-};
 
 class CollectedMessages : public ProgressSink {
 public:
@@ -234,6 +218,38 @@ TEST_F(ExplainJobTest, OtherSettingsBeginAnew) {
         return test::answer_by_rule(request);
     });
     EXPECT_EQ(explained, 2);
+    job_.explainer_settings = "another chat template";
+    run([&](const ChatRequest & request) {
+        explained += request.max_tokens > 1 ? 1 : 0;
+        return test::answer_by_rule(request);
+    });
+    EXPECT_EQ(explained, 4);
+}
+
+// What is not known is no 0 for those who read the file.
+TEST_F(ExplainJobTest, ActivationsThatWereNotReadAreNull) {
+    std::vector<NeuronId> ids;
+    for (const ChosenNeuron & neuron : job_.neurons) {
+        ids.push_back(neuron.id);
+    }
+    Harvester harvester(ids, options_.harvest);
+    for (Token token = 60; token < 70; ++token) {
+        const std::vector<float> values = {9, 1, static_cast<float>(token), 9, 1, 0};
+        harvester.add({{token, token, token}, 1}, values.data(), 3);
+    }
+    const std::vector<PoleWork> poles = poles_of(harvester, options_.negative);
+    write_explanations(job_, harvester, poles, {}, options_);
+    ASSERT_EQ(lines().size(), 2u);
+    for (const json & line : lines()) {
+        EXPECT_GT(line["excerpts"].size(), 2u);
+        for (const json & excerpt : line["excerpts"]) {
+            const json & activations = excerpt["activations"];
+            ASSERT_EQ(activations.size(), 3u);
+            EXPECT_TRUE(activations[0].is_null()) << activations;
+            EXPECT_EQ(activations[1], 1.0);
+            EXPECT_TRUE(activations[2].is_number());
+        }
+    }
 }
 
 TEST_F(ExplainJobTest, APoleThatNothingActivatesIsSaidToBeInactive) {

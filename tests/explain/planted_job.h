@@ -15,6 +15,24 @@
 
 namespace valuelens::test {
 
+/// Stops the work once a stage has done so much.
+class StopAfter : public ProgressSink {
+public:
+    StopAfter(std::string stage, std::uint64_t done) : stop_stage_(std::move(stage)), stop_done_(done) {}
+    void start(std::string_view stage, std::uint64_t, std::string_view) override { stage_ = stage; }
+    void advance(std::uint64_t done, std::string_view) override {
+        if (stage_ == stop_stage_ && done >= stop_done_) {
+            source.request_stop();
+        }
+    }
+    std::stop_source source;
+
+private:
+    std::string stop_stage_;
+    std::uint64_t stop_done_;
+    std::string stage_;
+};
+
 /// Two neurons planted in a tiny model, one that fires on digits and one that does on loud marks, and a corpus with
 /// some of each.
 class PlantedJob : public testing::Test {

@@ -77,5 +77,61 @@ TEST(FuzzingQuestions, WrongMarksAreAsManyAndOnTheWeakestTokens) {
     EXPECT_EQ(marked, 2u);
 }
 
+/// How often each of the letters a to l is marked in the wrong questions of 200 seeds.
+std::vector<int> wrong_marks(const ReadableExcerpt & text, Pole pole) {
+    std::vector<int> times(text.pieces.size(), 0);
+    for (std::uint64_t seed = 0; seed < 200; ++seed) {
+        HeldOut held;
+        held.top = {text};
+        held.seed = seed;
+        const std::vector<ScoreQuestion> questions = fuzzing_questions(held, pole);
+        if (questions.size() != 2) {
+            ADD_FAILURE() << questions.size() << " questions";
+            return times;
+        }
+        bool is_marked = false;
+        for (const char c : questions[1].text) {
+            is_marked = c == '<' || (c != '>' && is_marked);
+            if (is_marked && c >= 'a') {
+                ++times[static_cast<std::size_t>(c - 'a')];
+            }
+        }
+    }
+    return times;
+}
+
+// Two marks among ten tokens that do nothing for the pole: each gets about 40 of 400, whatever it does for the other.
+TEST(FuzzingQuestions, WrongMarksDoNotSeekTheOppositePole) {
+    for (const Pole pole : {Pole::positive, Pole::negative}) {
+        const float sign = pole == Pole::positive ? 1.0f : -1.0f;
+        ReadableExcerpt text;
+        for (int i = 0; i < 12; ++i) {
+            text.pieces.push_back(std::string(1, static_cast<char>('a' + i)));
+            text.activations.push_back(sign * (i < 2 ? 5.0f : i >= 10 ? -9.0f : 0.0f));
+        }
+        text.peak = 5;
+        const std::vector<int> times = wrong_marks(text, pole);
+        for (std::size_t t = 0; t < times.size(); ++t) {
+            if (t < 2) {
+                EXPECT_EQ(times[t], 0);
+            } else {
+                EXPECT_NEAR(times[t], 40, 25) << t;
+            }
+        }
+    }
+}
+
+TEST(FuzzingQuestions, ATokenWhoseActivationWasNotReadIsNotMarked) {
+    ReadableExcerpt text;
+    for (int i = 0; i < 12; ++i) {
+        text.pieces.push_back(std::string(1, static_cast<char>('a' + i)));
+        text.activations.push_back(i == 0 ? 0.0f : i < 3 ? 5.0f : 1.0f);
+    }
+    text.peak = 5;
+    EXPECT_GT(wrong_marks(text, Pole::positive)[0], 100) << "the weakest, were it known";
+    text.first_seen = 1;
+    EXPECT_EQ(wrong_marks(text, Pole::positive)[0], 0);
+}
+
 } // namespace
 } // namespace valuelens

@@ -74,5 +74,31 @@ TEST_F(LocalSimulatorTest, AnExcerptThatDoesNotFitTheContextHasNoScoreAndAReason
     EXPECT_THAT(problem, testing::HasSubstr("does not fit the context; raise --ctx-size"));
 }
 
+class FixedSimulator : public Simulator {
+public:
+    std::vector<std::vector<double>> simulate(const std::string &, std::span<const ReadableExcerpt> excerpts,
+                                              std::stop_token) override {
+        return std::vector<std::vector<double>>(excerpts.size(), {10, 1, 2});
+    }
+};
+
+TEST(SimulationScore, TokensWhoseActivationWasNotReadAreLeftOut) {
+    FixedSimulator simulator;
+    HeldOut held;
+    held.top.assign(least_questions, {{"a", "b", "c"}, {0.0f, 1.0f, 2.0f}, 2.0f});
+    held.random = held.top;
+    const auto score = [&] {
+        std::string problem;
+        return simulation_score(simulator, "letters", held, Pole::positive, {}, 1, {}, problem).value;
+    };
+    EXPECT_LT(score(), 0) << "taken for a real 0";
+    for (std::vector<ReadableExcerpt> * excerpts : {&held.top, &held.random}) {
+        for (ReadableExcerpt & excerpt : *excerpts) {
+            excerpt.first_seen = 1;
+        }
+    }
+    EXPECT_NEAR(score(), 1, 1e-12);
+}
+
 } // namespace
 } // namespace valuelens
