@@ -61,8 +61,8 @@ struct Separation {
                                                  condition, median(aurocs), above, aurocs.size());
         if (few > 0) {
             sentence +=
-                fmt::format(", {} more rest{} on fewer than {} held-out responses of a class and do{} not count", few,
-                            few == 1 ? "s" : "", few_held_out, few == 1 ? "es" : "");
+                fmt::format(", {}{} rest{} on fewer than {} held-out responses of a class and do{} not count", few,
+                            aurocs.empty() ? "" : " more", few == 1 ? "s" : "", few_held_out, few == 1 ? "es" : "");
         }
         if (bare > 0) {
             sentence += fmt::format(", {} more without an interval", bare);

@@ -53,7 +53,7 @@ TEST_F(Verdicts, IntervalsOfFewHeldOutResponsesDoNotCount) {
     // Nine of ten intrinsic vectors are left, stimulation has too few of the other class: 9 of the 20 vectors.
     EXPECT_EQ(verdict("separation"), "partly");
     EXPECT_THAT(answer("separation"), HasSubstr("9 of 9 intervals above chance, 1 more rests on fewer than 5"));
-    EXPECT_THAT(answer("separation"), HasSubstr("No prompted vector has a held-out AUROC that counts, 9 more rest on"));
+    EXPECT_THAT(answer("separation"), HasSubstr("No prompted vector has a held-out AUROC that counts, 9 rest on"));
     for (Json & vector : vectors()) {
         vector["held_out_not_expressing"] = 4;
     }
