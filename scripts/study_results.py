@@ -9,6 +9,7 @@ import argparse
 import json
 import pathlib
 import re
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -71,9 +72,9 @@ def what_ran(studies):
 
 
 def median_auroc(study, condition):
-    values = sorted(one["auroc"][study.layer][0] for one in study.report["vectors"]["vectors"]
-                    if one["condition"] == condition and one.get("auroc") and one["auroc"][study.layer][0] is not None)
-    return number(values[len(values) // 2]) if values else NONE
+    values = [one["auroc"][study.layer][0] for one in study.report["vectors"]["vectors"]
+                    if one["condition"] == condition and one.get("auroc") and one["auroc"][study.layer][0] is not None]
+    return number(statistics.median(values)) if values else NONE
 
 
 def mean_cosine(study):
