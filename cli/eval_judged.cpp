@@ -5,6 +5,7 @@
 #include "base/fail.h"
 #include "cli/eval_options.h"
 #include "cli/evaluation_output.h"
+#include "cli/server_options.h"
 #include "pipeline/evaluate_judged.h"
 
 namespace valuelens {
@@ -109,26 +110,14 @@ CLI::Option * add_judge_options(CLI::App & command, JudgedCommandOptions & optio
     const auto add = [&](const char * name, auto & field, const std::string & meaning, const char * type) {
         return command.add_option(name, field, meaning)->type_name(type)->group(judge_group);
     };
-    ServerConfig & server = options.judge.server;
     CLI::Option * judge = add("--judge", options.judge.model,
                               "Who judges: a chat model (GGUF file, or NAME[:TYPE] of the catalogue), or an "
                               "OpenAI-compatible server (http[s]://host[:port]/v1)",
                               "MODEL|URL");
     add("--judge-prompt", options.judge_prompt, "Its question (TOML with user) instead of the shipped one", "FILE");
-    add("--server-model", server.model, "Of a server: the model's name there (the only one)", "NAME");
-    add("--api-key-env", server.api_key_env,
-        fmt::format("Of a server: the environment variable that holds its key ({})", server.api_key_env), "NAME");
     add("--answers", options.answers, "Of a server: logprobs, json or auto (the default: as offered)", "KIND")
         ->check(unnamed(CLI::IsMember({"auto", "logprobs", "json"})));
-    add("--concurrency", server.concurrency, fmt::format("Of a server: requests in flight ({})", server.concurrency),
-        "N")
-        ->check(unnamed(CLI::Range(1, 1024)));
-    add("--max-retries", server.max_retries,
-        fmt::format("Of a server: of a request, with growing pauses ({})", server.max_retries), "N")
-        ->check(unnamed(CLI::Range(0, 100)));
-    add("--timeout", server.timeout_s,
-        fmt::format("Of a server: seconds that one request may take ({})", server.timeout_s), "S")
-        ->check(positive_number());
+    add_server_options(command, options.judge.server, judge_group);
     return judge;
 }
 

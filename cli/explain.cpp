@@ -8,6 +8,7 @@
 #include "cli/engine_options.h"
 #include "cli/explain_output.h"
 #include "cli/run_folder.h"
+#include "cli/server_options.h"
 #include "pipeline/explain_tools.h"
 #include "valuelens/models.h"
 
@@ -119,25 +120,6 @@ void add_choice_options(CLI::App & command, ExplainCommandOptions & options) {
         ->group(group);
 }
 
-/// As of a judge's server (`eval`).
-void add_server_options(CLI::App & command, ServerConfig & server) {
-    const auto add = [&](const char * name, auto & field, const std::string & meaning, const char * type) {
-        return command.add_option(name, field, meaning)->type_name(type)->group("Explainer");
-    };
-    add("--server-model", server.model, "Of a server: the model's name there (the only one)", "NAME");
-    add("--api-key-env", server.api_key_env,
-        fmt::format("Of a server: the environment variable that holds its key ({})", server.api_key_env), "NAME");
-    add("--concurrency", server.concurrency, fmt::format("Of a server: requests in flight ({})", server.concurrency),
-        "N")
-        ->check(unnamed(CLI::Range(1, 1024)));
-    add("--max-retries", server.max_retries,
-        fmt::format("Of a server: of a request, with growing pauses ({})", server.max_retries), "N")
-        ->check(unnamed(CLI::Range(0, 100)));
-    add("--timeout", server.timeout_s,
-        fmt::format("Of a server: seconds that one request may take ({})", server.timeout_s), "S")
-        ->check(positive_number());
-}
-
 void add_explainer_options(CLI::App & command, ExplainCommandOptions & options) {
     constexpr const char * group = "Explainer";
     command
@@ -150,7 +132,7 @@ void add_explainer_options(CLI::App & command, ExplainCommandOptions & options) 
                     "An OpenAI-compatible server explains and scores instead: http[s]://host[:port]/v1")
         ->type_name("URL")
         ->group(group);
-    add_server_options(command, options.server);
+    add_server_options(command, options.server, group);
     command
         .add_option("--examples", options.explain.examples,
                     fmt::format("Top excerpts shown to the explainer, at most half; the rest is for the scores ({})",

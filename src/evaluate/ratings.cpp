@@ -51,7 +51,7 @@ const char * to_string(AnswerReading reading) {
 Ratings rate(Respondent & respondent, const std::string & stage, std::size_t n_items, const AnswerScale & scale,
              const AskItem & ask_item, AnswerReading reading) {
     const std::vector<Order> orders = both_orders(scale.options);
-    std::vector<std::string> prompts; // item by item, so that a slice holds whole items as far as it can
+    std::vector<std::string> prompts; // item by item; the respondent puts those that begin alike together
     for (std::size_t item = 0; item < n_items; ++item) {
         for (const QuestionFrame & frame : scale.frames) {
             for (const Order & order : orders) {

@@ -119,8 +119,8 @@ std::vector<MatrixCell> matrix_cells(const EvaluateMatrix & matrix, const Concep
     return cells;
 }
 
-std::vector<std::pair<std::string, std::string>> matrix_files(const std::filesystem::path & folder) {
-    std::vector<std::pair<std::string, std::string>> files;
+MatrixFiles matrix_files(const std::filesystem::path & folder) {
+    MatrixFiles files;
     for (const char * file : {axes_file, vectors_file}) {
         files.emplace_back(file, sha256_file(folder / file));
     }
@@ -128,10 +128,9 @@ std::vector<std::pair<std::string, std::string>> matrix_files(const std::filesys
 }
 
 MatrixVariants load_cells(const std::filesystem::path & folder, const std::vector<MatrixCell> & cells,
-                          const ModelInfo & model, ProgressSink & progress) {
+                          const MatrixFiles & files, const ModelInfo & model, ProgressSink & progress) {
     MatrixVariants loaded;
     loaded.variants = evaluation_variants({}, {}, nullptr);
-    const auto hashes = matrix_files(folder);
     for (const MatrixCell & cell : cells) {
         const std::string file = parse_steer_spec(cell.steer).file.string();
         const std::vector<std::string> spec = {(folder / cell.steer).string()};
@@ -145,8 +144,8 @@ MatrixVariants load_cells(const std::filesystem::path & folder, const std::vecto
             progress.message(LogLevel::warning, fmt::format("evaluate: {} is left out: {}", cell.name, error.what()));
             continue;
         }
-        std::copy_if(hashes.begin(), hashes.end(), std::back_inserter(loaded.variants.back().files),
-                     [&](const auto & hash) { return hash.first == file; });
+        std::copy_if(files.begin(), files.end(), std::back_inserter(loaded.variants.back().files),
+                     [&](const auto & each) { return each.first == file; });
     }
     if (loaded.variants.size() == 1) {
         fail(ErrorKind::bad_input, "{}: none of the {} directions that its evaluations ask for is there",

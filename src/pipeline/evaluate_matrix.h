@@ -46,11 +46,12 @@ struct MatrixVariants {
     std::vector<std::string> notes;
 };
 
+/// The files of a run that cells name, each with its SHA-256; the axes first.
+using MatrixFiles = std::vector<std::pair<std::string, std::string>>;
+MatrixFiles matrix_files(const std::filesystem::path & folder);
+
 /// Reads the cells' directions from the files of the run `folder`. Throws Error(bad_input) where none is there.
 MatrixVariants load_cells(const std::filesystem::path & folder, const std::vector<MatrixCell> & cells,
-                          const ModelInfo & model, ProgressSink & progress);
-
-/// The files of a run that cells name, each with its SHA-256.
-std::vector<std::pair<std::string, std::string>> matrix_files(const std::filesystem::path & folder);
+                          const MatrixFiles & files, const ModelInfo & model, ProgressSink & progress);
 
 } // namespace valuelens

@@ -14,10 +14,11 @@ namespace {
 constexpr const char * axes_file = "axes.safetensors";
 
 /// Everything that the evaluation `name` depends on.
-std::string fingerprint(const RunContext & run, const std::string & name, const std::vector<MatrixCell> & cells) {
+std::string fingerprint(const RunContext & run, const std::string & name, const std::vector<MatrixCell> & cells,
+                        const MatrixFiles & files) {
     const RunConfig & config = run.config;
     Sha256 hash;
-    for (const auto & file : matrix_files(run.folder)) {
+    for (const auto & file : files) {
         hash.update(file.second);
     }
     hash.update(fmt::format("{} {} {} {} {} {}\n{}", VALUELENS_VERSION, name,
@@ -32,7 +33,7 @@ std::string fingerprint(const RunContext & run, const std::string & name, const 
 /// What the evaluations of one run share. All of it is loaded when it is first needed: a run that is done needs none.
 class Bench {
 public:
-    explicit Bench(RunContext & run) : run_(run), options_(run_model_options(run)) {
+    Bench(RunContext & run, const MatrixFiles & files) : run_(run), files_(files), options_(run_model_options(run)) {
         info_ = read_model_info(options_.path);
         if (info_.identity != run.db.meta("model_identity")) {
             fail_other_model(run, info_);
@@ -59,12 +60,12 @@ public:
     }
 
     MatrixVariants variants(const std::string & name, const std::vector<MatrixCell> & cells) const {
-        MatrixVariants loaded = load_cells(run_.folder, cells, info_, run_.progress);
+        MatrixVariants loaded = load_cells(run_.folder, cells, files_, info_, run_.progress);
         if (name == "compliance" && run_.config.written.defend) {
             const std::vector<std::string> keys = {"compliance"};
             Defence defence{load_ablation(run_.folder / axes_file, keys, info_),
                             {fmt::format("{}:compliance,mode=ablate", axes_file)},
-                            {matrix_files(run_.folder).front()}};
+                            {files_.front()}};
             loaded.variants = with_defence(std::move(loaded.variants), defence);
         }
         return loaded;
@@ -72,6 +73,7 @@ public:
 
 private:
     RunContext & run_;
+    const MatrixFiles & files_;
     ModelOptions options_;
     ModelInfo info_;
     std::shared_ptr<Model> model_;
@@ -120,17 +122,18 @@ void evaluate_stage(RunContext & run) {
     }
     const std::vector<MatrixCell> chosen = matrix_cells(chosen_matrix(run.config), run.inputs.concepts);
     const std::vector<MatrixCell> written = matrix_cells(written_matrix(run.config), run.inputs.concepts);
+    const MatrixFiles files = matrix_files(run.folder);
     make_folder(run.folder / "evaluation");
     std::unique_ptr<Bench> bench;
     for (const std::string & name : wanted) {
         const std::vector<MatrixCell> & cells = is_written(name) ? written : chosen;
-        DerivedFile output(run, evaluation_file(name), fingerprint(run, name, cells));
+        DerivedFile output(run, evaluation_file(name), fingerprint(run, name, cells, files));
         if (output.is_current()) {
             run.progress.message(LogLevel::info, fmt::format("evaluate: {} was done before", name));
             continue;
         }
         if (bench == nullptr) {
-            bench = std::make_unique<Bench>(run);
+            bench = std::make_unique<Bench>(run, files);
         }
         do_evaluation(run, name, cells, *bench, output.path());
         output.record();

@@ -32,31 +32,29 @@ void Shape::need(bool there, const std::string & what) const {
 const Json & Shape::at(const Json & object, const char * key) const {
     static const Json none;
     const auto found = object.is_object() ? object.find(key) : object.end();
-    return found == object.end() || !object.is_object() ? none : *found;
+    return found == object.end() ? none : *found;
+}
+
+const Json & Shape::of_kind(const Json & object, const char * key, bool (Json::*is)() const, const char * kind) const {
+    const Json & value = at(object, key);
+    need((value.*is)(), fmt::format("{} \"{}\"", kind, key));
+    return value;
 }
 
 const Json & Shape::array(const Json & object, const char * key) const {
-    const Json & value = at(object, key);
-    need(value.is_array(), fmt::format("list \"{}\"", key));
-    return value;
+    return of_kind(object, key, &Json::is_array, "list");
 }
 
 const Json & Shape::object(const Json & object, const char * key) const {
-    const Json & value = at(object, key);
-    need(value.is_object(), fmt::format("object \"{}\"", key));
-    return value;
+    return of_kind(object, key, &Json::is_object, "object");
 }
 
 const Json & Shape::number(const Json & object, const char * key) const {
-    const Json & value = at(object, key);
-    need(value.is_number(), fmt::format("number \"{}\"", key));
-    return value;
+    return of_kind(object, key, &Json::is_number, "number");
 }
 
 const Json & Shape::text(const Json & object, const char * key) const {
-    const Json & value = at(object, key);
-    need(value.is_string(), fmt::format("text \"{}\"", key));
-    return value;
+    return of_kind(object, key, &Json::is_string, "text");
 }
 
 void Shape::texts(const Json & object, const char * key) const {

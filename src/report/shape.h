@@ -31,6 +31,7 @@ public:
 
 private:
     const Json & at(const Json & object, const char * key) const;
+    const Json & of_kind(const Json & object, const char * key, bool (Json::*is)() const, const char * kind) const;
 
     std::filesystem::path file_;
     std::string stage_;
