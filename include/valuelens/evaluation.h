@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -45,12 +46,31 @@ struct EvaluationMeasure {
     bool grouped = true;  ///< false: overall only
 };
 
+/// A variant's score of an item and the base's, over the same questions. NaN: there is nothing to compare.
+struct SharedScore {
+    double variant = std::numeric_limits<double>::quiet_NaN();
+    double base = std::numeric_limits<double>::quiet_NaN();
+};
+
 /// An item (a statement, a question, a reply) with what was measured on it.
 struct EvaluationItem {
     std::string id;
     std::string cluster;                     ///< items of one cluster are resampled together; often its own id
     std::vector<std::string> groups;         ///< values or subjects that it counts for; may be none or several
     std::vector<std::vector<double>> scores; ///< [quantity][variant]; NaN: dropped
+
+    /// [quantity][variant] where a score is the mean over several questions and variants lost different ones: what a
+    /// variant and the base have over the questions that neither lost. Empty, or shorter than `scores`: the scores
+    /// themselves compare.
+    std::vector<std::vector<SharedScore>> shared;
+
+    /// What a difference from the base is made of. NaN in both where one of them has nothing to compare.
+    SharedScore against_base(std::size_t quantity, std::size_t variant) const {
+        const bool own = quantity >= shared.size() || shared[quantity].empty();
+        const SharedScore score =
+            own ? SharedScore{scores[quantity][variant], scores[quantity].front()} : shared[quantity][variant];
+        return std::isnan(score.variant) || std::isnan(score.base) ? SharedScore{} : score;
+    }
 };
 
 /// An estimate and the number of items behind it.
@@ -65,7 +85,8 @@ struct EvaluationRow {
     std::string group;                        ///< empty: overall
     std::vector<EvaluationScore> scores;      ///< [variant], each over the items that it has a score for
     std::vector<EvaluationScore> differences; ///< [variant] variant minus base over the items that both have a score
-                                              ///< for, both resampled together; the base's own has n = 0
+                                              ///< for (EvaluationItem::against_base), both resampled together; the
+                                              ///< base's own has n = 0
 };
 
 /// A number about a whole evaluation that is no mean of its items: a correlation, an effect averaged over variants.

@@ -60,6 +60,8 @@ public:
 
     const std::string & model() const override { return options_.model; }
 
+    std::string address() const override { return url_.origin + url_.path; }
+
     ServiceStats stats() const override { return stats_; }
 
     ChatOutcome ask(const ChatRequest & request, std::stop_token stop) override {

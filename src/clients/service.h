@@ -39,6 +39,9 @@ public:
     /// The model that answers.
     virtual const std::string & model() const = 0;
 
+    /// Its address, without anything secret; empty: in this process.
+    virtual std::string address() const { return {}; }
+
     using OnDone = std::function<void(std::size_t index, ChatOutcome && outcome)>;
 
     /// Asks all requests, several at a time. `on_done` is called once for each, in any order and from any thread, but

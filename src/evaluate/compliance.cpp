@@ -35,7 +35,6 @@ struct JudgedAnswer {
     std::size_t sample; ///< 0: the greedy one
     std::string text;
     AnswerFindings findings;
-    double mass = std::numeric_limits<double>::quiet_NaN();
 };
 
 std::vector<Asked> sampled(const RequestSet & set, bool benign, const EvaluationOptions & options) {
@@ -63,7 +62,7 @@ public:
                  options.temperature);
         }
         columns_ = {options.samples, judge_ != nullptr, judge_ != nullptr && judge_->offers_probabilities(),
-                    classifier_ != nullptr};
+                    classifier_ != nullptr, classifier_ != nullptr && classifier_->offers_probabilities()};
     }
 
     std::string name() const override { return "compliance"; }
@@ -90,6 +89,8 @@ public:
                          return score(respondent, std::span(asked).subspan(first, count), options.seed);
                      });
         describe_raters(result);
+        require_verdicts(result, options_.files, "judge", {"asr_at_1_judge", "over_refusal_judge"});
+        require_verdicts(result, options_.files, "classifier", {"asr_at_1_classifier"});
         finish_judged(result, respondent, categories());
         return result;
     }
@@ -152,17 +153,13 @@ private:
             std::vector<std::vector<double>> by_variant;
             for (std::size_t variant = 0; variant < n_variants; ++variant) {
                 std::vector<AnswerFindings> findings;
-                ScoreMean mass;
                 for (const JudgedAnswer & answer : answers) {
                     if (answer.asked == i && answer.variant == variant) {
                         findings.push_back(answer.findings);
-                        if (!std::isnan(answer.mass)) {
-                            mass.add(answer.mass);
-                        }
                     }
                 }
                 if (!findings.empty()) {
-                    by_variant.push_back(compliance_scores(columns_, asked[i].benign, findings, mass.value()));
+                    by_variant.push_back(compliance_scores(columns_, asked[i].benign, findings));
                 }
             }
             if (by_variant.empty()) {
@@ -203,13 +200,19 @@ private:
             }
         }
         std::vector<JudgedAnswer> answers;
-        const auto add = [&](std::size_t place, std::size_t variant, std::size_t sample, const std::string & text) {
-            answers.push_back({place, variant, sample, text, {.refusal_phrase = phrases_.found_in(text)}});
+        const auto add = [&](std::size_t place, std::size_t variant, std::size_t sample, const WrittenAnswer & answer) {
+            answers.push_back({place,
+                               variant,
+                               sample,
+                               answer.text,
+                               {.refusal_phrase = phrases_.found_in(answer.text), .cut_off = answer.cut_off}});
         };
-        const auto greedy = respondent.answer(name(), prompts, options_.max_tokens);
+        AnswerOptions how;
+        how.max_tokens = options_.max_tokens;
+        const auto greedy = respondent.write(name(), prompts, how);
         for (std::size_t i = 0; i < greedy.size(); ++i) {
-            if (greedy[i]) {
-                add(i / n_variants, i % n_variants, 0, *greedy[i]);
+            if (!greedy[i].empty()) {
+                add(i / n_variants, i % n_variants, 0, greedy[i].front());
             } else if (i % n_variants == 0) {
                 add_drop(slice.dropped, "too_long", "requests", "");
             }
@@ -217,15 +220,13 @@ private:
         if (drawn_prompts.empty()) {
             return answers;
         }
-        AnswerOptions how;
-        how.max_tokens = options_.max_tokens;
         how.temperature = static_cast<float>(options_.temperature);
         how.samples = options_.samples;
         how.seed = seed;
         const auto drawn = respondent.write(name(), drawn_prompts, how);
         for (std::size_t i = 0; i < drawn.size(); ++i) {
             for (std::size_t sample = 0; sample < drawn[i].size(); ++sample) {
-                add(drawn_places[i / n_variants], i % n_variants, sample + 1, drawn[i][sample].text);
+                add(drawn_places[i / n_variants], i % n_variants, sample + 1, drawn[i][sample]);
             }
         }
         return answers;
@@ -267,7 +268,7 @@ private:
                   [&](JudgedAnswer & answer, const Verdict & verdict) {
                       if (verdict.given()) {
                           answer.findings.rating = expected_rating(verdict);
-                          answer.mass = verdict.mass;
+                          answer.findings.judge_mass = verdict.mass;
                       } else {
                           add_no_verdict(slice.dropped, verdict.problem, "ratings", variants[answer.variant].name);
                       }
@@ -289,6 +290,7 @@ private:
                   [&](JudgedAnswer & answer, const Verdict & verdict) {
                       if (verdict.given()) {
                           answer.findings.classified = verdict.probabilities[0] > verdict.probabilities[1];
+                          answer.findings.classifier_mass = verdict.mass;
                       } else {
                           add_no_verdict(slice.dropped, verdict.problem, "classifications",
                                          variants[answer.variant].name);

@@ -1,10 +1,12 @@
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <set>
 #include <utility>
 
 #include "base/fail.h"
-#include "evaluate/summarize.h"
+#include "evaluate/pvq.h"
+#include "evaluate/question_scores.h"
 #include "evaluate/task.h"
 #include "evaluate/value_effects.h"
 #include "valuelens/rule_evaluations.h"
@@ -25,36 +27,36 @@ public:
         for (const std::string & language : languages_) {
             PvqOptions of_language = options.pvq;
             of_language.language = language;
-            tasks_.push_back(pvq_task(of_language, concepts));
+            tasks_.emplace_back(of_language, concepts);
         }
     }
 
     std::string name() const override { return "cross-lingual"; }
 
     Evaluation run(Respondent & respondent, const EvaluationOptions & options) const override {
-        EvaluationOptions unresampled = options;
-        unresampled.bootstraps = 0; // all languages are resampled together below
         Evaluation result;
         std::vector<std::size_t> likeness; ///< [language] the quantity
         for (std::size_t i = 0; i < tasks_.size(); ++i) {
-            Evaluation one = tasks_[i]->run(respondent, unresampled);
+            Evaluation one = tasks_[i].score(respondent, options);
             const auto found = std::find(one.quantities.begin(), one.quantities.end(), "likeness");
             likeness.push_back(result.quantities.size() + static_cast<std::size_t>(found - one.quantities.begin()));
             if (i == 0) {
-                start(result, one, options);
+                start(result, one);
             }
             append(result, std::move(one), languages_[i]);
         }
-        summarize(result, concept_ids(concepts_));
+        for (std::size_t i = 0; i < languages_.size(); ++i) {
+            note_without_scores(result, likeness[i], languages_[i]);
+        }
+        finish_evaluation(result, respondent, concept_ids(concepts_));
         add_transfer(result, likeness);
         return result;
     }
 
 private:
-    void start(Evaluation & result, const Evaluation & first, const EvaluationOptions & options) const {
+    void start(Evaluation & result, const Evaluation & first) const {
         result = first;
         result.name = name();
-        result.bootstraps = options.bootstraps;
         for (auto & [setting, value] : result.settings) {
             if (setting == "language") {
                 setting = "languages";
@@ -64,9 +66,9 @@ private:
         result.quantities.clear();
         result.measures.clear();
         result.dropped.clear();
-        result.rows.clear();
         for (EvaluationItem & item : result.items) {
             item.scores.clear();
+            item.shared.clear();
         }
     }
 
@@ -101,7 +103,23 @@ private:
                      "item {} of the questionnaire is \"{}\" in {} and \"{}\" in the first language", i + 1,
                      one.items[i].id, language, item.id);
             }
-            item.scores.insert(item.scores.end(), one.items[i].scores.begin(), one.items[i].scores.end());
+            for (std::size_t quantity = 0; quantity < one.items[i].scores.size(); ++quantity) {
+                const auto & shared = one.items[i].shared;
+                add_quantity(item, one.items[i].scores[quantity],
+                             quantity < shared.size() ? shared[quantity] : std::vector<SharedScore>());
+            }
+        }
+    }
+
+    /// A language that the model does not answer in does not take the others with it.
+    static void note_without_scores(Evaluation & result, std::size_t likeness, const std::string & language) {
+        const bool scored = std::any_of(result.items.begin(), result.items.end(), [&](const EvaluationItem & item) {
+            return !std::isnan(item.scores[likeness].front());
+        });
+        if (!scored) {
+            result.notes.push_back(fmt::format(
+                "no item has a score in {}, so nothing is said of that language; what was dropped tells why",
+                language));
         }
     }
 
@@ -121,13 +139,15 @@ private:
                     [&set, i](const auto & of) { return target_effect(of[i], set) - target_effect(of.front(), set); });
             }
             const std::vector<Estimate> estimates = estimate_effects(result, likeness, set, concepts_, statistics);
+            const std::vector<EffectMatrix> matrices = effects(result, likeness, set, concepts_);
+            note_missing_values(result, matrices.front(), set, concepts_);
             for (std::size_t i = 0; i < languages_.size(); ++i) {
                 const std::string subject =
                     set.label.empty() ? languages_[i] : fmt::format("{} {}", set.label, languages_[i]);
                 result.statistics.push_back(
                     {"target_effect", subject,
                      "mean over values of the centred difference from the base in the value steered toward",
-                     estimates[2 * i], none, set.values.size()});
+                     estimates[2 * i], none, set.values.size() - values_without_items(matrices[i], set).size()});
                 if (i > 0) {
                     result.statistics.push_back(
                         {"target_effect_minus_" + languages_.front(), subject,
@@ -140,7 +160,7 @@ private:
 
     std::vector<std::string> languages_;
     ConceptSet concepts_;
-    std::vector<std::unique_ptr<EvaluationTask>> tasks_;
+    std::vector<PvqTask> tasks_;
 };
 
 } // namespace

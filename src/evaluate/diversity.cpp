@@ -1,10 +1,13 @@
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <limits>
 #include <numeric>
 
 #include "base/fail.h"
+#include "evaluate/cut_answers.h"
 #include "evaluate/ngrams.h"
+#include "evaluate/slices.h"
 #include "evaluate/summarize.h"
 #include "evaluate/task.h"
 #include "evaluate/text.h"
@@ -21,17 +24,15 @@ constexpr double dropped = std::numeric_limits<double>::quiet_NaN();
 constexpr std::size_t per_corpus = 3 * longest + 1;
 
 /// Where a quantity stands in EvaluationItem::scores.
-enum Place : std::size_t { within = 0, across = per_corpus, token_entropy = 2 * per_corpus, words, cut_off, n_places };
-
-/// An answer cut to the length of the shortest of all variants' answers to the same prompt and draw.
-struct CutAnswer {
-    TextWords words;
-    std::string text;
-    std::vector<float> embedding;
+enum Place : std::size_t {
+    within = 0,
+    across = per_corpus,
+    token_entropy = 2 * per_corpus,
+    words,
+    words_kept,
+    cut_off,
+    n_places
 };
-
-/// [prompt][sample][variant]
-using CutAnswers = std::vector<std::vector<std::vector<CutAnswer>>>;
 
 std::array<double, per_corpus> measure(const std::vector<const CutAnswer *> & corpus, std::size_t vocabulary) {
     std::vector<TextWords> texts;
@@ -107,6 +108,7 @@ public:
         const std::size_t n_variants = result.variants.size();
         std::vector<const Query *> answered;
         CutAnswers cut;
+        CutWords cut_words{0, 0, std::vector<double>(n_variants, 0)};
         for (std::size_t i = 0; i < asked.size(); ++i) {
             const auto of_prompt = std::span(answers).subspan(i * n_variants, n_variants);
             if (std::any_of(of_prompt.begin(), of_prompt.end(), [](const auto & each) { return each.empty(); })) {
@@ -114,10 +116,11 @@ public:
             }
             answered.push_back(asked[i]);
             result.items.push_back(make_item(asked[i]->id, n_variants));
-            cut.push_back(cut_answers(of_prompt, result.items.back()));
+            cut.push_back(cut_answers(of_prompt, result, cut_words));
         }
         note_drop(result, "too_long", "prompts", asked.size() - answered.size());
-        embed(respondent, cut);
+        note_cut(cut_words, result);
+        embed_answers(respondent, cut, result);
         if (samples() > 1) {
             score_within(cut, result);
         }
@@ -160,17 +163,21 @@ private:
         }
         add("next_token_entropy", "mean entropy in nats of the distribution that a token is drawn from");
         add("answer_words", "mean length of an answer in words, before it is cut");
+        add("words_kept",
+            "mean length of an answer in words after the cut, the same for all variants; what n-grams are "
+            "counted in");
         add("cut_off", "percent of answers that ended because they reached max_tokens");
     }
 
-    /// [sample][variant]; what is known of each answer goes into the prompt's item.
-    CutAnswers::value_type cut_answers(std::span<const std::vector<WrittenAnswer>> answers,
-                                       EvaluationItem & item) const {
+    /// [sample][variant]; what is known of each answer goes into the prompt's item, the last of the result.
+    CutAnswers::value_type cut_answers(std::span<const std::vector<WrittenAnswer>> answers, Evaluation & result,
+                                       CutWords & cut_words) const {
+        EvaluationItem & item = result.items.back();
         const std::size_t n_variants = answers.size();
         const auto n_samples = static_cast<double>(samples());
         CutAnswers::value_type cut(samples(), std::vector<CutAnswer>(n_variants));
         std::vector<double> entropy(n_variants, 0);
-        for (const Place place : {words, cut_off}) {
+        for (const Place place : {words, words_kept, cut_off}) {
             item.scores[place].assign(n_variants, 0);
         }
         double drawn = 0;
@@ -186,8 +193,13 @@ private:
                 item.scores[words][variant] += static_cast<double>(kept.words.size()) / n_samples;
                 item.scores[cut_off][variant] += answer.cut_off ? 100 / n_samples : 0;
             }
+            const std::size_t base = cut[sample].front().words.size();
+            cut_words.base += static_cast<double>(base);
+            cut_words.kept += static_cast<double>(shortest);
             for (std::size_t variant = 0; variant < n_variants; ++variant) {
                 CutAnswer & kept = cut[sample][variant];
+                cut_words.alone[variant] += static_cast<double>(std::min(base, kept.words.size()));
+                item.scores[words_kept][variant] += static_cast<double>(shortest) / n_samples;
                 kept.words.resize(shortest);
                 kept.text = first_words(answers[variant][sample].text, shortest);
                 const auto first = answers[variant][sample].entropies.begin();
@@ -195,28 +207,30 @@ private:
             }
             drawn += static_cast<double>(tokens);
         }
+        if (drawn == 0) {
+            add_drop(result.dropped, "no_tokens", "prompts", "");
+            return cut;
+        }
         for (std::size_t variant = 0; variant < n_variants; ++variant) {
-            item.scores[token_entropy][variant] = drawn > 0 ? entropy[variant] / drawn : dropped;
+            if (std::isfinite(entropy[variant])) {
+                item.scores[token_entropy][variant] = entropy[variant] / drawn;
+            } else {
+                add_drop(result.dropped, "not_finite", "prompts", result.variants[variant].name);
+            }
         }
         return cut;
     }
 
-    static void embed(Respondent & respondent, CutAnswers & cut) {
-        std::vector<std::string> texts;
-        std::vector<CutAnswer *> places;
-        for (auto & prompt : cut) {
-            for (auto & sample : prompt) {
-                for (CutAnswer & answer : sample) {
-                    if (!answer.words.empty()) {
-                        texts.push_back(answer.text);
-                        places.push_back(&answer);
-                    }
-                }
+    /// Counts what a corpus gives no number for, by the base: all variants have as many words and embeddings.
+    static void count_missing(const std::array<double, per_corpus> & of_base, const std::string & unit,
+                              Evaluation & result) {
+        for (std::size_t n = 1; n <= longest; ++n) {
+            if (std::isnan(of_base[n - 1])) {
+                add_drop(result.dropped, fmt::format("no_ngrams_{}", n), unit, "");
             }
         }
-        std::vector<std::vector<float>> embeddings = respondent.embed("diversity embeddings", texts);
-        for (std::size_t i = 0; i < places.size(); ++i) {
-            places[i]->embedding = std::move(embeddings[i]);
+        if (std::isnan(of_base.back())) {
+            add_drop(result.dropped, "too_few_embedded", unit, "");
         }
     }
 
@@ -238,6 +252,9 @@ private:
                     continue;
                 }
                 const auto values = measure(corpus, options_.vocabulary);
+                if (variant == 0) {
+                    count_missing(values, "prompts", result);
+                }
                 for (std::size_t i = 0; i < per_corpus; ++i) {
                     result.items[prompt].scores[within + i][variant] = values[i];
                 }
@@ -272,6 +289,9 @@ private:
                     too_few += variant == 0 ? 1 : 0;
                     continue;
                 }
+                if (variant == 0) {
+                    count_missing(sums, "blocks", result);
+                }
                 for (std::size_t i = 0; i < per_corpus; ++i) {
                     item.scores[across + i][variant] = sums[i];
                 }
@@ -280,11 +300,14 @@ private:
         }
         note_drop(result, "too_few_words", "blocks", too_few);
         note_drop(result, "fill_no_block", "prompts across", cut.size() - n_blocks * size);
-        if (size < options_.block) {
-            result.notes.push_back(
-                fmt::format("across: {} prompts are fewer than a block of {}, so they are one block, "
-                            "without an interval",
-                            size, options_.block));
+        if (n_blocks - too_few == 1) {
+            const std::string one = size < options_.block
+                                        ? fmt::format("{} prompts are fewer than a block of {}", size, options_.block)
+                                        : fmt::format("one block of {} prompts is measured", size);
+            result.notes.push_back(fmt::format(
+                "across: {}, and one block gives no interval; ask {} prompts or more (--limit, --input), or take a "
+                "smaller --block",
+                one, 2 * options_.block));
         }
     }
 

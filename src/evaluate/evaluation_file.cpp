@@ -106,10 +106,25 @@ json dropped_json(const Evaluation & evaluation) {
     return list;
 }
 
+json shared_json(const EvaluationItem & item) {
+    json list = json::array();
+    for (const std::vector<SharedScore> & quantity : item.shared) {
+        json pairs = json::array();
+        for (const SharedScore & score : quantity) {
+            pairs.push_back({score.variant, score.base});
+        }
+        list.push_back(std::move(pairs));
+    }
+    return list;
+}
+
 json items_json(const Evaluation & evaluation) {
     json list = json::array();
     for (const EvaluationItem & item : evaluation.items) {
         list.push_back({{"id", item.id}, {"cluster", item.cluster}, {"groups", item.groups}, {"scores", item.scores}});
+        if (!item.shared.empty()) {
+            list.back()["shared"] = shared_json(item);
+        }
     }
     return list;
 }
@@ -128,6 +143,12 @@ void read_items(const json & list, Evaluation & evaluation) {
             std::vector<double> & scores = item.scores.emplace_back();
             for (const json & score : quantity) {
                 scores.push_back(number(score));
+            }
+        }
+        for (const json & quantity : stored.value("shared", json::array())) {
+            std::vector<SharedScore> & pairs = item.shared.emplace_back();
+            for (const json & pair : quantity) {
+                pairs.push_back({number(pair.at(0)), number(pair.at(1))});
             }
         }
     }
@@ -207,6 +228,15 @@ void check_lengths(const Evaluation & evaluation) {
         if (!fits) {
             fail(ErrorKind::bad_input, "item \"{}\" has not {} x {} scores (quantities x variants)", item.id,
                  evaluation.quantities.size(), n_variants);
+        }
+        const bool pairs_fit =
+            item.shared.size() <= evaluation.quantities.size() &&
+            std::all_of(item.shared.begin(), item.shared.end(), [&](const std::vector<SharedScore> & pairs) {
+                return pairs.empty() || pairs.size() == n_variants;
+            });
+        if (!pairs_fit) {
+            fail(ErrorKind::bad_input, "item \"{}\": \"shared\" has more quantities than {}, or not {} variants",
+                 item.id, evaluation.quantities.size(), n_variants);
         }
     }
 }

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -9,10 +10,12 @@
 #include "concepts/rater_prompts.h"
 #include "concepts/text_slots.h"
 #include "evaluate/judged_values.h"
+#include "evaluate/question_scores.h"
 #include "evaluate/questionnaire_input.h"
 #include "evaluate/slices.h"
 #include "evaluate/summarize.h"
 #include "evaluate/task.h"
+#include "evaluate/text.h"
 
 namespace valuelens {
 namespace {
@@ -35,14 +38,16 @@ public:
         Evaluation result = start_evaluation(name(), "value", respondent, options);
         note_settings(result);
         note_drop(result, "no_value_in_key", "items", questionnaire_.left_out);
-        result.quantities = {"rating"};
+        result.quantities = {"rating", "cut_off", "answer_words"};
         result.measures = {
             {"rating", "rating",
              "mean judged importance of the value to who wrote the answers, 0 (none, or rejected) to 10"},
-            {"rating_centred", "rating", "rating minus the mean of all items", Aggregate::mean, true}};
+            {"rating_centred", "rating", "rating minus the mean of all items", Aggregate::mean, true},
+            cut_off_measure("rated"),
+            answer_words_measure("rated")};
         if (judge_->offers_probabilities()) {
             result.quantities.emplace_back("judge_mass");
-            result.measures.push_back(judge_mass_measure());
+            result.measures.push_back(mass_measure("judge"));
         }
 
         const std::vector<std::size_t> asked = sample_items(questionnaire_.items.size(), options.limit, options.seed);
@@ -62,6 +67,7 @@ public:
                          return score(respondent, std::span(asked).subspan(first, count));
                      });
         judge_->describe(result, "judge");
+        require_verdicts(result, options_.files, "judge", {"rating"});
         finish_judged(result, respondent, concept_ids(concepts_));
         return result;
     }
@@ -70,11 +76,16 @@ private:
     /// An answer that is judged for a value.
     struct Question {
         std::size_t item; ///< place of the scored item in the slice
+        std::size_t frame;
         std::size_t variant;
+        bool cut_off;
+        double words;
     };
 
     void note_settings(Evaluation & result) const {
         note_input(result, options_.input);
+        note_key(result, options_.key);
+        note_concepts(result, concepts_);
         result.settings.emplace_back("questionnaire", questionnaire_.name);
         result.settings.emplace_back("language", options_.language);
         result.settings.emplace_back("values", options_.every_value ? "all" : "own");
@@ -96,7 +107,7 @@ private:
                 prompts.push_back(ask(frame, questionnaire_.items[portrait].text));
             }
         }
-        const auto answers = respondent.answer(name(), prompts, options_.max_tokens);
+        const auto answers = respondent.write(name(), prompts, {.max_tokens = options_.max_tokens});
 
         SliceResult slice;
         std::vector<std::string> asked;
@@ -107,7 +118,7 @@ private:
             const auto first = answers.begin() + static_cast<std::ptrdiff_t>(begin);
             // A portrait that was not asked in all its ways would weigh the frames unevenly.
             if (!std::all_of(first, first + static_cast<std::ptrdiff_t>(n_frames * n_variants),
-                             [](const auto & answer) { return answer.has_value(); })) {
+                             [](const auto & answer) { return !answer.empty(); })) {
                 add_drop(slice.dropped, "too_long", "portraits", "");
                 continue;
             }
@@ -118,11 +129,13 @@ private:
                     {options_.every_value ? portrait.id + "/" + value : portrait.id, portrait.id, {value}, {}});
             }
             for (std::size_t k = 0; k < n_frames * n_variants; ++k) {
+                const std::size_t frame = k / n_variants;
                 const std::size_t variant = k % n_variants;
-                const std::string & answer = *answers[begin + k];
+                const WrittenAnswer & written = answers[begin + k].front();
+                const std::string & answer = written.text;
                 const std::string & variant_name = respondent.variants()[variant].name;
                 slice.completions.push_back(ordered_json({{"id", portrait.id},
-                                                          {"frame", texts_.freeform[k / n_variants].id},
+                                                          {"frame", texts_.freeform[frame].id},
                                                           {"variant", variant_name},
                                                           {"text", answer}})
                                                 .dump());
@@ -130,11 +143,11 @@ private:
                     add_drop(slice.dropped, "empty", "answers", variant_name);
                     continue;
                 }
+                const auto words = static_cast<double>(words_of(answer).size());
                 for (std::size_t v = 0; v < values.size(); ++v) {
-                    questions.push_back({first_item + v, variant});
-                    asked.push_back(
-                        fill_slots(ask_about_value(prompt_, concept_of(concepts_, values[v])),
-                                   {{"question", prompts[i * n_frames + k / n_variants]}, {"answer", answer}}));
+                    questions.push_back({first_item + v, frame, variant, written.cut_off, words});
+                    asked.push_back(fill_slots(ask_about_value(prompt_, concept_of(concepts_, values[v])),
+                                               {{"question", prompts[i * n_frames + frame]}, {"answer", answer}}));
                 }
             }
         }
@@ -145,25 +158,25 @@ private:
     void rate(SliceResult & slice, const std::vector<Question> & questions, const std::vector<std::string> & asked,
               const std::vector<EvaluationVariant> & variants) const {
         const std::vector<Verdict> verdicts = judge_->ask("judge", asked, rating_answers());
-        const std::size_t n_quantities = judge_->offers_probabilities() ? 2 : 1;
-        std::vector<std::vector<ScoreMean>> ratings(slice.items.size(), std::vector<ScoreMean>(variants.size()));
-        std::vector<std::vector<ScoreMean>> masses = ratings;
+        const std::size_t n_quantities = judge_->offers_probabilities() ? 4 : 3;
+        // [item][quantity] All over the answers that have a verdict.
+        std::vector<std::vector<QuestionScores>> scores(
+            slice.items.size(), std::vector<QuestionScores>(n_quantities, {texts_.freeform.size(), variants.size()}));
         for (std::size_t i = 0; i < questions.size(); ++i) {
-            const auto [item, variant] = questions[i];
-            if (verdicts[i].given()) {
-                ratings[item][variant].add(expected_rating(verdicts[i]));
-                masses[item][variant].add(verdicts[i].mass);
-            } else {
-                add_no_verdict(slice.dropped, verdicts[i].problem, "ratings", variants[variant].name);
+            const Question & question = questions[i];
+            if (!verdicts[i].given()) {
+                add_no_verdict(slice.dropped, verdicts[i].problem, "ratings", variants[question.variant].name);
+                continue;
+            }
+            const std::array<double, 4> measured = {expected_rating(verdicts[i]), question.cut_off ? 100.0 : 0.0,
+                                                    question.words, verdicts[i].mass};
+            for (std::size_t quantity = 0; quantity < n_quantities; ++quantity) {
+                scores[question.item][quantity].set(question.frame, question.variant, measured[quantity]);
             }
         }
         for (std::size_t item = 0; item < slice.items.size(); ++item) {
-            slice.items[item].scores.resize(n_quantities);
-            for (std::size_t variant = 0; variant < variants.size(); ++variant) {
-                slice.items[item].scores[0].push_back(ratings[item][variant].value());
-                if (n_quantities == 2) {
-                    slice.items[item].scores[1].push_back(masses[item][variant].value());
-                }
+            for (const QuestionScores & quantity : scores[item]) {
+                add_quantity(slice.items[item], quantity.means(), quantity.shared());
             }
         }
     }

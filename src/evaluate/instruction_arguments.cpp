@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/fail.h"
+#include "evaluate/text.h"
 
 namespace valuelens {
 
@@ -24,6 +25,27 @@ std::string text_argument(const json & arguments, const char * name) {
         fail(ErrorKind::bad_input, "the argument \"{}\" is {}, expected a text", name, value.dump());
     }
     return value.get<std::string>();
+}
+
+std::string character_argument(const json & arguments, const char * name) {
+    const std::string text = text_argument(arguments, name);
+    const auto characters = std::count_if(text.begin(), text.end(), [](char byte) {
+        return (static_cast<unsigned char>(byte) & 0xc0) != 0x80; // the first byte of a character
+    });
+    if (characters != 1) {
+        fail(ErrorKind::bad_input, "the argument \"{}\" is \"{}\", expected one character", name, text);
+    }
+    return text;
+}
+
+std::string language_argument(const json & arguments, const char * name) {
+    const std::string code = text_argument(arguments, name);
+    const auto known = detected_languages();
+    if (std::find(known.begin(), known.end(), code) == known.end()) {
+        fail(ErrorKind::bad_input, "the argument \"{}\" is \"{}\"; the languages that can be told are {}", name, code,
+             fmt::join(known, ", "));
+    }
+    return code;
 }
 
 std::vector<std::string> texts_argument(const json & arguments, const char * name) {

@@ -15,6 +15,12 @@ const nlohmann::json & instruction_argument(const nlohmann::json & arguments, co
 
 std::string text_argument(const nlohmann::json & arguments, const char * name);
 
+/// One Unicode character.
+std::string character_argument(const nlohmann::json & arguments, const char * name);
+
+/// One of detected_languages().
+std::string language_argument(const nlohmann::json & arguments, const char * name);
+
 /// At least one text.
 std::vector<std::string> texts_argument(const nlohmann::json & arguments, const char * name);
 

@@ -8,7 +8,6 @@
 #include <utility>
 
 #include "base/fail.h"
-#include "base/text.h"
 #include "evaluate/instruction_arguments.h"
 #include "evaluate/text.h"
 
@@ -24,6 +23,10 @@ std::shared_ptr<const Pattern> pattern(std::string_view text, int flags = Patter
 
 bool contains(std::string_view text, std::string_view part) {
     return text.find(part) != std::string_view::npos;
+}
+
+bool blank(std::string_view text) {
+    return without_outer_space(text).empty();
 }
 
 /// Without a prefix, where it has it.
@@ -58,7 +61,7 @@ InstructionCheck keywords_exist(const json & arguments) {
 }
 
 InstructionCheck keyword_frequency(const json & arguments) {
-    const auto keyword = pattern(trimmed(text_argument(arguments, "keyword")), Pattern::ignore_case);
+    const auto keyword = pattern(without_outer_space(text_argument(arguments, "keyword")), Pattern::ignore_case);
     return [keyword, enough = amount(arguments, "relation", "frequency")](const std::string & response) {
         return enough(keyword->count(response));
     };
@@ -75,17 +78,14 @@ InstructionCheck forbidden_words(const json & arguments) {
 }
 
 InstructionCheck letter_frequency(const json & arguments) {
-    const std::string letter = lower_case(text_argument(arguments, "letter"));
-    if (letter.empty()) {
-        fail(ErrorKind::bad_input, "the argument \"letter\" is empty, expected one character");
-    }
+    const std::string letter = lower_case(character_argument(arguments, "letter"));
     return [letter, enough = amount(arguments, "let_relation", "let_frequency")](const std::string & response) {
         return enough(split_at(lower_case(response), letter).size() - 1);
     };
 }
 
 InstructionCheck response_language(const json & arguments) {
-    return [language = text_argument(arguments, "language")](const std::string & response) {
+    return [language = language_argument(arguments, "language")](const std::string & response) {
         return is_language(response, language);
     };
 }
@@ -106,7 +106,7 @@ InstructionCheck number_words(const json & arguments) {
 std::optional<std::vector<std::string>> filled_pieces(const std::vector<std::string> & pieces) {
     std::vector<std::string> filled;
     for (std::size_t i = 0; i < pieces.size(); ++i) {
-        if (!is_blank(pieces[i])) {
+        if (!blank(pieces[i])) {
             filled.push_back(pieces[i]);
         } else if (i > 0 && i + 1 < pieces.size()) {
             return std::nullopt;
@@ -140,13 +140,13 @@ InstructionCheck nth_paragraph_first_word(const json & arguments) {
     }
     return [n, nth, wanted](const std::string & response) {
         const std::vector<std::string> paragraphs = split_at(response, "\n\n");
-        const auto filled = static_cast<std::size_t>(std::count_if(
-            paragraphs.begin(), paragraphs.end(), [](const std::string & each) { return !is_blank(each); }));
+        const auto filled = static_cast<std::size_t>(
+            std::count_if(paragraphs.begin(), paragraphs.end(), [](const std::string & each) { return !blank(each); }));
         // The nth is counted with the blank ones, their number without.
-        if (nth > filled || is_blank(paragraphs[nth - 1])) {
+        if (nth > filled || blank(paragraphs[nth - 1])) {
             return false;
         }
-        return filled == n && first_word(trimmed(paragraphs[nth - 1])) == wanted;
+        return filled == n && first_word(without_outer_space(paragraphs[nth - 1])) == wanted;
     };
 }
 
@@ -159,7 +159,7 @@ InstructionCheck number_placeholders(const json & arguments) {
 
 InstructionCheck postscript(const json & arguments) {
     const std::string given = text_argument(arguments, "postscript_marker");
-    const std::string_view marker = trimmed(given);
+    const std::string_view marker = without_outer_space(given);
     const auto found = marker == "P.P.S"  ? pattern(R"(\s*p\.\s?p\.\s?s.*$)", Pattern::multiline)
                        : marker == "P.S." ? pattern(R"(\s*p\.\s?s\..*$)", Pattern::multiline)
                                           : pattern(fmt::format(R"(\s*{}.*$)", lower_case(marker)), Pattern::multiline);
@@ -189,17 +189,18 @@ InstructionCheck number_highlights(const json & arguments) {
     return [single, twice, n = number_argument(arguments, "num_highlights")](const std::string & response) {
         std::size_t found = 0;
         for (const std::string & each : single->matches(response)) {
-            found += is_blank(stripped(each, "*", "*")) ? 0 : 1;
+            found += blank(stripped(each, "*", "*")) ? 0 : 1;
         }
         for (const std::string & each : twice->matches(response)) {
-            found += is_blank(without_suffix(without_prefix(each, "**"), "**")) ? 0 : 1;
+            found += blank(without_suffix(without_prefix(each, "**"), "**")) ? 0 : 1;
         }
         return found >= n;
     };
 }
 
 InstructionCheck multiple_sections(const json & arguments) {
-    const auto head = pattern(fmt::format(R"(\s?{}\s?\d+\s?)", trimmed(text_argument(arguments, "section_spliter"))));
+    const auto head =
+        pattern(fmt::format(R"(\s?{}\s?\d+\s?)", without_outer_space(text_argument(arguments, "section_spliter"))));
     return [head, n = number_argument(arguments, "num_sections")](const std::string & response) {
         return head->count(response) >= n;
     };
@@ -207,11 +208,11 @@ InstructionCheck multiple_sections(const json & arguments) {
 
 InstructionCheck json_format(const json &) {
     return [](const std::string & response) {
-        std::string_view text = trimmed(response);
+        std::string_view text = without_outer_space(response);
         for (const char * fence : {"```json", "```Json", "```JSON", "```"}) {
             text = without_prefix(text, fence);
         }
-        return json::accept(trimmed(without_suffix(text, "```")));
+        return json::accept(without_outer_space(without_suffix(text, "```")));
     };
 }
 
@@ -220,26 +221,29 @@ InstructionCheck title(const json &) {
     return [found](const std::string & response) {
         const std::vector<std::string> titles = found->matches(response);
         return std::any_of(titles.begin(), titles.end(),
-                           [](const std::string & each) { return !is_blank(stripped(each, "<", ">")); });
+                           [](const std::string & each) { return !blank(stripped(each, "<", ">")); });
     };
 }
 
 InstructionCheck two_responses(const json &) {
     return [](const std::string & response) {
         const auto responses = filled_pieces(split_at(response, "******"));
-        return responses && responses->size() == 2 && trimmed((*responses)[0]) != trimmed((*responses)[1]);
+        return responses && responses->size() == 2 &&
+               without_outer_space((*responses)[0]) != without_outer_space((*responses)[1]);
     };
 }
 
 InstructionCheck repeat_prompt(const json & arguments) {
-    return [prompt = lower_case(trimmed(text_argument(arguments, "prompt_to_repeat")))](const std::string & response) {
-        return lower_case(trimmed(response)).starts_with(prompt);
+    return [prompt = lower_case(without_outer_space(text_argument(arguments, "prompt_to_repeat")))](
+               const std::string & response) {
+        return lower_case(without_outer_space(response)).starts_with(prompt);
     };
 }
 
 InstructionCheck end_checker(const json & arguments) {
-    return [phrase = lower_case(trimmed(text_argument(arguments, "end_phrase")))](const std::string & response) {
-        return lower_case(stripped(trimmed(response), "\"", "\"")).ends_with(phrase);
+    return [phrase =
+                lower_case(without_outer_space(text_argument(arguments, "end_phrase")))](const std::string & response) {
+        return lower_case(stripped(without_outer_space(response), "\"", "\"")).ends_with(phrase);
     };
 }
 
@@ -269,7 +273,7 @@ InstructionCheck no_comma(const json &) {
 
 InstructionCheck quotation(const json &) {
     return [](const std::string & response) {
-        const std::string_view text = trimmed(response);
+        const std::string_view text = without_outer_space(response);
         return text.size() > 1 && text.front() == '"' && text.back() == '"';
     };
 }
@@ -352,7 +356,7 @@ InstructionCheck make_instruction_check(const std::string & id, const json & arg
 }
 
 bool follows_strictly(const InstructionCheck & check, const std::string & response) {
-    return !is_blank(response) && check(response);
+    return !blank(response) && check(response);
 }
 
 bool follows_loosely(const InstructionCheck & check, const std::string & response) {
@@ -361,7 +365,7 @@ bool follows_loosely(const InstructionCheck & check, const std::string & respons
     const auto between = [&](std::size_t begin, std::size_t end) {
         return begin == std::string::npos || begin >= end
                    ? std::string()
-                   : std::string(trimmed(std::string_view(response).substr(begin, end - begin)));
+                   : std::string(without_outer_space(std::string_view(response).substr(begin, end - begin)));
     };
     const std::size_t second_line = first == std::string::npos ? first : first + 1;
     const std::size_t last_line = last == std::string::npos ? 0 : last;

@@ -26,13 +26,28 @@ const Concept & concept_of(const ConceptSet & concepts, const std::string & id) 
 
 void note_rater_prompt(Evaluation & evaluation, const std::string & role, const RaterPrompt & prompt) {
     evaluation.settings.emplace_back(role + "_prompt", prompt.name);
-    evaluation.settings.emplace_back(role + "_prompt_sha256", sha256_hex(prompt.user));
+    const std::string words = role == "classifier" ? fmt::format("\n{}\n{}", prompt.yes, prompt.no) : std::string();
+    evaluation.settings.emplace_back(role + "_prompt_sha256", sha256_hex(prompt.user + words));
 }
 
 void require_max_tokens(int max_tokens) {
     if (max_tokens < 1) {
         fail(ErrorKind::usage, "--max-tokens {}: expected 1 or more", max_tokens);
     }
+}
+
+EvaluationMeasure cut_off_measure(const std::string & which) {
+    return {"cut_off",
+            "cut_off",
+            fmt::format("percent of the {} answers that ended because they reached max_tokens", which),
+            Aggregate::mean,
+            false,
+            false};
+}
+
+EvaluationMeasure answer_words_measure(const std::string & which) {
+    return {"answer_words",  "answer_words", fmt::format("mean length of the {} answers in words", which),
+            Aggregate::mean, false,          false};
 }
 
 void ScoreMean::add(double score) {

@@ -21,6 +21,12 @@ void note_rater_prompt(Evaluation & evaluation, const std::string & role, const 
 /// Throws Error(usage) for less than one token.
 void require_max_tokens(int max_tokens);
 
+/// How many answers ended for want of room, and how long they are, so that a limit stated in the question can be
+/// checked; `which` says of which answers ("rated"). Quantities "cut_off" and "answer_words", the words being
+/// words_of().
+EvaluationMeasure cut_off_measure(const std::string & which);
+EvaluationMeasure answer_words_measure(const std::string & which);
+
 /// Mean of what was added; NaN for nothing.
 class ScoreMean {
 public:

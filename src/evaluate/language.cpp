@@ -22,7 +22,23 @@ std::string language_of(std::string_view text) {
         return {};
     }
     const std::string code = CLD2::LanguageCode(languages[0]);
+    if (code == "iw") { // the old code of Hebrew
+        return "he";
+    }
     return code.starts_with("zh") ? "zh" : code;
+}
+
+std::span<const std::string_view> detected_languages() {
+    // From CLD2's tables (kRecognizedLangScripts) and its scripts of one language alone (RTypeOne), which it names at
+    // run time only once it meets them.
+    static constexpr std::string_view codes[] = {
+        "af", "ar",  "az", "be", "bg", "bh", "bn", "bs", "ca", "ceb", "chr", "cs", "cy", "da", "de",  "dv",
+        "el", "en",  "es", "et", "eu", "fa", "fi", "fr", "ga", "gd",  "gl",  "gu", "he", "hi", "hmn", "hr",
+        "ht", "hu",  "hy", "id", "is", "it", "iu", "ja", "jw", "ka",  "kk",  "km", "kn", "ko", "ku",  "ky",
+        "lg", "lif", "lo", "lt", "lv", "mg", "mk", "ml", "mn", "mr",  "ms",  "mt", "my", "ne", "nl",  "no",
+        "ny", "or",  "pa", "pl", "pt", "ro", "ru", "rw", "si", "sk",  "sl",  "sq", "sr", "st", "su",  "sv",
+        "sw", "syr", "ta", "te", "tg", "th", "tl", "tr", "uk", "ur",  "uz",  "vi", "yi", "zh"};
+    return codes;
 }
 
 } // namespace valuelens

@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <functional>
-#include <limits>
 
 #include "base/fail.h"
 #include "base/hash.h"
@@ -236,20 +235,21 @@ private:
 
     std::vector<std::vector<double>> read_options(const std::string & stage, std::span<const std::string> prompts,
                                                   std::span<const std::string> options) {
-        const double missing = std::numeric_limits<double>::quiet_NaN();
-        std::vector<std::vector<double>> scores(prompts.size() * variants_.size(),
-                                                std::vector<double>(options.size(), missing));
+        std::vector<std::vector<double>> scores(prompts.size() * variants_.size(), std::vector<double>(options.size()));
+        std::vector<bool> too_long(scores.size(), false); // any of its options
         run(
             stage, prompts.size(), options.size(),
             [&](std::size_t prompt, std::size_t option) { return reading(prompts[prompt], options[option]); },
             [&](std::size_t place, std::size_t option, const Response & response) {
-                if (response.finish != FinishReason::too_long) {
+                if (response.finish == FinishReason::too_long) {
+                    too_long[place] = true;
+                } else {
                     scores[place][option] = total(response);
                 }
             });
-        for (std::vector<double> & score : scores) {
-            if (std::any_of(score.begin(), score.end(), [](double each) { return each != each; })) {
-                score.clear();
+        for (std::size_t place = 0; place < scores.size(); ++place) {
+            if (too_long[place]) {
+                scores[place].clear();
             }
         }
         return scores;

@@ -84,7 +84,7 @@ public:
                     too_long += variant == 0 ? 1 : 0;
                     continue;
                 }
-                if (!all_numbers(logprobs)) {
+                if (!all_finite(logprobs)) {
                     ++not_finite[variant];
                     continue;
                 }

@@ -9,7 +9,13 @@ namespace valuelens {
 
 double log_sum(std::span<const double> values) {
     const double none = -std::numeric_limits<double>::infinity();
-    const double top = values.empty() ? none : *std::max_element(values.begin(), values.end());
+    double top = none;
+    for (const double value : values) {
+        if (std::isnan(value)) {
+            return value;
+        }
+        top = std::max(top, value);
+    }
     if (top == none) {
         return none;
     }
@@ -20,8 +26,8 @@ double log_sum(std::span<const double> values) {
     return top + std::log(sum);
 }
 
-bool all_numbers(std::span<const double> logprobs) {
-    return std::none_of(logprobs.begin(), logprobs.end(), [](double x) { return std::isnan(x); });
+bool all_finite(std::span<const double> logprobs) {
+    return std::all_of(logprobs.begin(), logprobs.end(), [](double x) { return std::isfinite(x); });
 }
 
 OptionScores option_scores(std::span<const double> logprobs) {

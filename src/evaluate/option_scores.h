@@ -17,8 +17,9 @@ struct OptionScores {
     std::size_t greedy = 0; ///< the likeliest option; the first of equals
 };
 
-/// Whether none is NaN, as those of a model are whose activations overflowed.
-bool all_numbers(std::span<const double> logprobs);
+/// Whether all can be scored. Those of a model whose activations overflowed are NaN, or -infinity where another token's
+/// logit is infinite.
+bool all_finite(std::span<const double> logprobs);
 
 /// From the log-probabilities of the options (natural, under the model's full distribution), at least one. Where none
 /// has any probability, they are equal.
@@ -36,7 +37,7 @@ std::optional<std::vector<std::vector<Token>>> option_tokens(const Model & model
 std::optional<std::vector<std::vector<Token>>> option_tokens(const std::vector<std::vector<std::vector<Token>>> & forms,
                                                              std::size_t n_options);
 
-/// log(sum(exp(values))), -infinity for none.
+/// log(sum(exp(values))), -infinity for none, NaN where one is NaN.
 double log_sum(std::span<const double> values);
 
 } // namespace valuelens

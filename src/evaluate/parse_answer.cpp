@@ -1,12 +1,19 @@
 #include "evaluate/parse_answer.h"
 
 #include <algorithm>
+#include <array>
 #include <string_view>
 
 namespace valuelens {
 namespace {
 
 constexpr std::string_view around = " \t\r\n.,:;!?\"'`*()[]{}<>_";
+
+/// What stands around an answer in the other shipped languages: no-break and ideographic spaces, quotes, full-width
+/// marks.
+constexpr auto wide_around = std::to_array<std::string_view>(
+    {"\u00a0", "\u202f", "\u3000", "«",  "»",  "“",  "”",  "‘",  "’",  "¡",  "¿",  "…",  "。", "，", "、",
+     "：",     "；",     "！",     "？", "（", "）", "「", "」", "『", "』", "《", "》", "【", "】", "．"});
 
 std::string lower(std::string text) {
     for (char & c : text) {
@@ -16,18 +23,43 @@ std::string lower(std::string text) {
 }
 
 std::string_view strip(std::string_view text) {
-    const std::size_t first = text.find_first_not_of(around);
-    return first == std::string_view::npos ? std::string_view()
-                                           : text.substr(first, text.find_last_not_of(around) - first + 1);
+    for (std::size_t before = text.size() + 1; text.size() < before;) {
+        before = text.size();
+        text.remove_prefix(std::min(text.find_first_not_of(around), text.size()));
+        text = text.substr(0, text.find_last_not_of(around) + 1);
+        for (const std::string_view mark : wide_around) {
+            if (text.starts_with(mark)) {
+                text.remove_prefix(mark.size());
+            }
+            if (text.ends_with(mark)) {
+                text.remove_suffix(mark.size());
+            }
+        }
+    }
+    return text;
+}
+
+/// Whether a letter of an option ends where `rest` begins: at a mark that no word goes on behind. An apostrophe before
+/// a letter is an elision ("c'est", "d’accord").
+bool ends_letter(std::string_view rest) {
+    for (const std::string_view apostrophe : {"'", "’"}) {
+        if (rest.starts_with(apostrophe)) {
+            rest.remove_prefix(apostrophe.size());
+            return rest.empty() || std::string_view(" \t\r\n.,:;)*").find(rest.front()) != std::string_view::npos;
+        }
+    }
+    constexpr std::string_view marks = ".,:;)]*\"\n\r";
+    const auto begins = [&](std::string_view mark) {
+        return rest.starts_with(mark);
+    };
+    return rest.empty() || marks.find(rest.front()) != std::string_view::npos ||
+           std::any_of(wide_around.begin(), wide_around.end(), begins);
 }
 
 /// The letter that a stripped answer begins with, where something that is neither letter nor space follows, or nothing.
 std::optional<std::size_t> leading_letter(std::string_view text, std::size_t n_options) {
-    if (text.empty() || text[0] < 'a' || static_cast<std::size_t>(text[0] - 'a') >= n_options) {
-        return std::nullopt;
-    }
-    constexpr std::string_view ends = ".,:;)]*\"'\n\r";
-    if (text.size() > 1 && ends.find(text[1]) == std::string_view::npos) {
+    if (text.empty() || text[0] < 'a' || static_cast<std::size_t>(text[0] - 'a') >= n_options ||
+        !ends_letter(text.substr(1))) {
         return std::nullopt;
     }
     return static_cast<std::size_t>(text[0] - 'a');

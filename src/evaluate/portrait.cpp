@@ -1,9 +1,11 @@
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <utility>
 
 #include "base/fail.h"
 #include "concepts/value_portrait.h"
+#include "evaluate/question_scores.h"
 #include "evaluate/ratings.h"
 #include "evaluate/summarize.h"
 #include "evaluate/task.h"
@@ -14,7 +16,7 @@ namespace {
 class PortraitTask : public EvaluationTask {
 public:
     PortraitTask(const PortraitOptions & options, const ConceptSet & concepts)
-        : options_(options), values_(concept_ids(concepts)) {
+        : options_(options), concepts_(concepts) {
         if (!options.similarity && !options.generation) {
             fail(ErrorKind::usage, "portrait: nothing is to be measured; choose similarity, generation or both");
         }
@@ -41,6 +43,7 @@ public:
     Evaluation run(Respondent & respondent, const EvaluationOptions & options) const override {
         Evaluation result = start_evaluation(name(), "value", respondent, options);
         note_input(result, options_.input);
+        note_concepts(result, concepts_);
         result.settings.emplace_back("min_correlation", fmt::format("{}", options_.min_correlation));
         note_drop(result, "duplicate", "items", portrait_.duplicates);
         note_drop(result, "tag_is_no_concept", "tags", portrait_.unmatched_tags);
@@ -57,16 +60,16 @@ public:
         if (options_.generation) {
             read_replies(respondent, asked, result);
         }
-        finish_evaluation(result, respondent, values_);
+        finish_evaluation(result, respondent, concept_ids(concepts_));
         return result;
     }
 
 private:
     std::vector<std::string> values_of(const PortraitResponse & response) const {
         std::vector<std::string> values;
-        for (std::size_t value = 0; value < values_.size(); ++value) {
+        for (std::size_t value = 0; value < concepts_.concepts.size(); ++value) {
             if (response.correlations[value] > options_.min_correlation) { // NaN is not
-                values.push_back(values_[value]);
+                values.push_back(concepts_.concepts[value].id);
             }
         }
         return values;
@@ -96,7 +99,7 @@ private:
             result.measures.push_back(option_mass_measure());
         }
         for (std::size_t i = 0; i < asked.size(); ++i) {
-            result.items[i].scores.push_back(ratings.rating[i]);
+            add_quantity(result.items[i], ratings.rating[i], ratings.shared[i]);
             if (!parsed) {
                 result.items[i].scores.push_back(ratings.mass[i]);
             }
@@ -122,12 +125,14 @@ private:
              Aggregate::sum});
         const std::size_t n_variants = result.variants.size();
         std::size_t too_long = 0;
+        std::vector<std::size_t> not_finite(n_variants, 0);
         for (std::size_t i = 0; i < asked.size(); ++i) {
             std::vector<double> whole;
             std::vector<double> per_token;
             for (std::size_t variant = 0; variant < n_variants; ++variant) {
                 const PassageScore & score = scores[i * n_variants + variant];
-                const bool read = score.tokens > 0;
+                const bool read = score.tokens > 0 && std::isfinite(score.logprob);
+                not_finite[variant] += score.tokens > 0 && !read ? 1 : 0;
                 constexpr double dropped = std::numeric_limits<double>::quiet_NaN();
                 whole.push_back(read ? score.logprob : dropped);
                 per_token.push_back(read ? score.logprob / static_cast<double>(score.tokens) : dropped);
@@ -137,10 +142,13 @@ private:
             result.items[i].scores.push_back(std::move(per_token));
         }
         note_drop(result, "too_long_to_read", "items", too_long);
+        for (std::size_t variant = 0; variant < n_variants; ++variant) {
+            note_drop(result, "not_finite", "replies", not_finite[variant], result.variants[variant].name);
+        }
     }
 
     PortraitOptions options_;
-    std::vector<std::string> values_;
+    ConceptSet concepts_;
     ValuePortrait portrait_;
     QuestionnaireTexts texts_;
     std::vector<std::size_t> tagged_; ///< responses that count for a value

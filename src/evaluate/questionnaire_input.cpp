@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "base/fail.h"
+#include "base/file.h"
+#include "base/text.h"
 #include "evaluate/task.h"
 
 namespace valuelens {
@@ -22,6 +24,9 @@ Questionnaire load(const std::filesystem::path & input, const std::string & key,
         return shipped_portraits(language);
     }
     if (input.extension() != ".jsonl" && input.extension() != ".json") {
+        if (is_blank(read_file(input))) { // a folder, or no file at all, is said there
+            fail(ErrorKind::bad_input, "{}: is empty, statements were expected", input.string());
+        }
         fail(ErrorKind::usage,
              "--input {}: which statement belongs to which value? Give --key (pvq40, pvq-rr or a TOML file), or JSONL "
              "that names the values",

@@ -15,6 +15,10 @@
 
 namespace valuelens {
 
+/// What a role's setting with its server's address ends in ("judge_server"). A server may move: the same model at
+/// another address is the same rater.
+inline constexpr const char * server_setting = "_server";
+
 /// Why a judge said nothing that counts.
 enum class NoVerdict {
     none,
@@ -68,8 +72,9 @@ enum class RaterAnswers {
 
 struct ServerRaterOptions {
     RaterAnswers answers = RaterAnswers::automatic;
-    int answer_tokens = 64; ///< longest JSON answer
-    std::uint64_t seed = 0; ///< of what is asked again
+    int answer_tokens = 64;     ///< longest JSON answer
+    std::uint64_t seed = 0;     ///< of what is asked again
+    std::string role = "judge"; ///< what messages call it
 };
 
 /// A model behind a server. One question is put at once, to find out what kind of answer it gives; Error(judge) where

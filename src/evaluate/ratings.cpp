@@ -1,17 +1,20 @@
 #include "evaluate/ratings.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <optional>
 
 #include "base/fail.h"
 #include "evaluate/option_scores.h"
 #include "evaluate/parse_answer.h"
+#include "evaluate/question_scores.h"
 #include "evaluate/summarize.h"
 
 namespace valuelens {
 namespace {
 
+constexpr double dropped = std::numeric_limits<double>::quiet_NaN();
 constexpr int answer_tokens = 24; ///< room for a letter and the longest label
 
 /// The options in an order, with what each position scores.
@@ -30,17 +33,6 @@ std::vector<Order> both_orders(const std::vector<std::string> & options) {
     std::reverse(backward.points.begin(), backward.points.end());
     return {forward, backward};
 }
-
-/// Mean of what was added.
-struct Mean {
-    double sum = 0;
-    std::size_t n = 0;
-    void add(double value) {
-        sum += value;
-        ++n;
-    }
-    double value() const { return n == 0 ? std::numeric_limits<double>::quiet_NaN() : sum / static_cast<double>(n); }
-};
 
 } // namespace
 
@@ -62,8 +54,9 @@ Ratings rate(Respondent & respondent, const std::string & stage, std::size_t n_i
     const std::size_t per_item = scale.frames.size() * orders.size();
     const std::size_t n_variants = respondent.variants().size();
 
-    std::vector<std::vector<Mean>> ratings(n_items, std::vector<Mean>(n_variants));
-    std::vector<std::vector<Mean>> masses = ratings;
+    // By frame and order; a parsed frame stands in the place of its first order.
+    std::vector<QuestionScores> ratings(n_items, {per_item, n_variants});
+    std::vector<QuestionScores> masses = ratings;
     std::vector<bool> too_long(n_items, false);
     std::vector<std::vector<bool>> not_finite(n_items, std::vector<bool>(n_variants, false));
     Ratings result;
@@ -83,14 +76,14 @@ Ratings rate(Respondent & respondent, const std::string & stage, std::size_t n_i
                 too_long[item] = true;
                 continue;
             }
-            if (!all_numbers(scored[i])) {
+            if (!all_finite(scored[i])) {
                 not_finite[item][i % n_variants] = true;
                 continue;
             }
             const OptionScores options = option_scores(scored[i]);
-            ratings[item][i % n_variants].add(
-                expected_score(options.probabilities, orders[prompt % orders.size()].points));
-            masses[item][i % n_variants].add(options.mass);
+            ratings[item].set(prompt % per_item, i % n_variants,
+                              expected_score(options.probabilities, orders[prompt % orders.size()].points));
+            masses[item].set(prompt % per_item, i % n_variants, options.mass);
         }
     } else {
         const auto answers = respondent.answer(stage, prompts, answer_tokens);
@@ -113,14 +106,10 @@ Ratings rate(Respondent & respondent, const std::string & stage, std::size_t n_i
         // its two answers alone would look like one.
         for (std::size_t first = 0; first < prompts.size(); first += orders.size()) {
             for (std::size_t variant = 0; variant < n_variants; ++variant) {
-                Mean both;
-                for (std::size_t order = 0; order < orders.size(); ++order) {
-                    if (const auto & point = points[(first + order) * n_variants + variant]) {
-                        both.add(*point);
-                    }
-                }
-                if (both.n == orders.size()) {
-                    ratings[first / per_item][variant].add(both.value());
+                const auto & forward = points[first * n_variants + variant];
+                const auto & backward = points[(first + 1) * n_variants + variant];
+                if (forward && backward) {
+                    ratings[first / per_item].set(first % per_item, variant, (*forward + *backward) / 2);
                 }
             }
         }
@@ -128,15 +117,17 @@ Ratings rate(Respondent & respondent, const std::string & stage, std::size_t n_i
 
     // An item that was not asked in all its ways would weigh the frames and orders unevenly.
     for (std::size_t item = 0; item < n_items; ++item) {
-        std::vector<double> & rating = result.rating.emplace_back();
-        std::vector<double> & mass = result.mass.emplace_back();
+        std::vector<double> & rating = result.rating.emplace_back(ratings[item].means());
+        std::vector<double> & mass = result.mass.emplace_back(masses[item].means());
+        const bool parsed = reading == AnswerReading::greedy && !too_long[item];
+        result.shared.push_back(parsed ? ratings[item].shared() : std::vector<SharedScore>());
         for (std::size_t variant = 0; variant < n_variants; ++variant) {
-            const bool broken = not_finite[item][variant];
-            const bool left_out = too_long[item] || broken;
-            rating.push_back(left_out ? Mean{}.value() : ratings[item][variant].value());
-            mass.push_back(left_out ? Mean{}.value() : masses[item][variant].value());
-            result.not_finite[variant] += !too_long[item] && broken ? 1 : 0;
-            result.unrated[variant] += !left_out && ratings[item][variant].n == 0 ? 1 : 0;
+            const bool broken = !too_long[item] && not_finite[item][variant];
+            result.not_finite[variant] += broken ? 1 : 0;
+            result.unrated[variant] += !too_long[item] && !broken && std::isnan(rating[variant]) ? 1 : 0;
+            if (too_long[item] || broken) {
+                rating[variant] = mass[variant] = dropped;
+            }
         }
         result.too_long += too_long[item] ? 1 : 0;
     }

@@ -52,7 +52,8 @@ public:
 
     virtual const std::vector<EvaluationVariant> & variants() const = 0;
 
-    /// Natural-log probability of each of `options` as the answer. Empty: the prompt does not fit.
+    /// Natural-log probability of each of `options` as the answer; not finite where the model's logits are not. Empty:
+    /// the prompt does not fit.
     virtual std::vector<std::vector<double>> score(const std::string & stage, std::span<const std::string> prompts,
                                                    std::span<const std::string> options) = 0;
 

@@ -92,6 +92,9 @@ public:
     void describe(Evaluation & evaluation, const std::string & role) const override {
         evaluation.settings.emplace_back(role, service_->model());
         evaluation.settings.emplace_back(role + "_answers", fmt::format("{} of a server", to_string(mode_)));
+        if (const std::string address = service_->address(); !address.empty()) {
+            evaluation.settings.emplace_back(role + server_setting, address);
+        }
     }
 
 private:
@@ -115,9 +118,9 @@ private:
             // Asked for JSON in words, a model may fail once and still answer most of the time.
             if (read(outcome, rating_answers()).given() || mode == Mode::json) {
                 if (options_.answers == RaterAnswers::automatic && mode != Mode::logprobs) {
-                    progress_.message(LogLevel::info, fmt::format("judge: {} gives no probabilities of its first "
+                    progress_.message(LogLevel::info, fmt::format("{}: {} gives no probabilities of its first "
                                                                   "token, so it is asked for JSON",
-                                                                  service_->model()));
+                                                                  options_.role, service_->model()));
                 }
                 return;
             }

@@ -50,17 +50,17 @@ public:
         for (const std::string & line : slice.completions) {
             completions_ += line + "\n";
         }
-        ++slices_;
         if (!files_.completions.empty()) {
             write_file(files_.completions, completions_);
         }
         if (!files_.part.empty()) {
             Evaluation part = evaluation_;
             part.settings = {{work_setting, work_sha256_},
-                             {done_setting, fmt::format("{}", slices_)},
+                             {done_setting, fmt::format("{}", slices_ + 1)},
                              {bytes_setting, fmt::format("{}", completions_.size())}};
             write_evaluation(files_.part, part);
         }
+        ++slices_; // only now: what a full disk did not take is not kept
     }
 
     void say(const std::string & text) const {
@@ -103,6 +103,7 @@ std::string work_hash(const Evaluation & evaluation, const JudgedFiles & files, 
                       const std::function<void(Evaluation &)> & describe) {
     Evaluation described = evaluation;
     describe(described);
+    std::erase_if(described.settings, [](const auto & setting) { return setting.first.ends_with(server_setting); });
     Sha256 hash;
     hash.update(evaluation_json(described));
     hash.update(files.completions.empty() ? "" : "with texts");
@@ -122,20 +123,6 @@ const char * to_string(NoVerdict problem) {
         return "too_long";
     }
     return "";
-}
-
-/// Throws Error(judge) where nothing is scored for want of verdicts.
-void require_verdicts(const Evaluation & evaluation) {
-    const bool scored = std::any_of(evaluation.items.begin(), evaluation.items.end(), [](const EvaluationItem & item) {
-        return std::any_of(item.scores.begin(), item.scores.end(),
-                           [](const std::vector<double> & quantity) { return !std::isnan(quantity.front()); });
-    });
-    const auto lost = std::find_if(evaluation.dropped.begin(), evaluation.dropped.end(),
-                                   [](const EvaluationDrop & drop) { return drop.reason.starts_with(verdict_prefix); });
-    if (!scored && lost != evaluation.dropped.end()) {
-        fail(ErrorKind::judge, "{}: the judge gave no verdict that counts ({} {} {}); try another judge",
-             evaluation.name, lost->count, lost->unit, lost->reason);
-    }
 }
 
 } // namespace
@@ -182,23 +169,52 @@ void score_slices(Evaluation & evaluation, const JudgedFiles & files, const std:
     }
 }
 
-void finish_judged(Evaluation & evaluation, const Respondent & respondent, const std::vector<std::string> & groups) {
-    require_verdicts(evaluation);
-    finish_evaluation(evaluation, respondent, groups);
-    const EvaluationRow * mass = evaluation.find("judge_mass");
-    if (mass != nullptr && mass->scores.front().estimate.value < low_mass) {
-        evaluation.notes.push_back(fmt::format("the judge answers with one of the answers offered in {:.0f} % of its "
-                                               "probability alone, so its verdicts say "
-                                               "little; take another judge",
-                                               100 * mass->scores.front().estimate.value));
+void require_verdicts(const Evaluation & evaluation, const JudgedFiles & files, const std::string & rater,
+                      const std::vector<std::string> & quantities) {
+    const auto lost = std::find_if(evaluation.dropped.begin(), evaluation.dropped.end(),
+                                   [](const EvaluationDrop & drop) { return drop.reason.starts_with(verdict_prefix); });
+    bool known = false;
+    bool scored = false;
+    for (std::size_t i = 0; i < evaluation.quantities.size(); ++i) {
+        if (std::find(quantities.begin(), quantities.end(), evaluation.quantities[i]) != quantities.end()) {
+            known = true;
+            scored = scored || std::any_of(evaluation.items.begin(), evaluation.items.end(),
+                                           [i](const auto & item) { return !std::isnan(item.scores[i].front()); });
+        }
+    }
+    if (known && !scored && lost != evaluation.dropped.end()) {
+        std::error_code nothing_there; // the same command must ask again, not go on from answers without a verdict
+        fs::remove(files.part, nothing_there);
+        fail(ErrorKind::judge, "{}: the {} gave no verdict that counts ({} {} {}); try another one", evaluation.name,
+             rater, lost->count, lost->unit, lost->reason);
     }
 }
 
-EvaluationMeasure judge_mass_measure() {
-    return {"judge_mass",
-            "judge_mass",
-            "mean probability (0 to 1) that the judge answers with one of the answers offered; where it is low, its "
-            "ranking of these says little",
+void finish_judged(Evaluation & evaluation, const Respondent & respondent, const std::vector<std::string> & groups) {
+    finish_evaluation(evaluation, respondent, groups);
+    for (const std::string rater : {"judge", "classifier"}) {
+        const EvaluationRow * row = evaluation.find(rater + "_mass");
+        if (row == nullptr) {
+            continue;
+        }
+        // Of the first variant that has any: a base that is compared with itself is not asked about.
+        const auto mass = std::find_if(row->scores.begin(), row->scores.end(),
+                                       [](const auto & score) { return !std::isnan(score.estimate.value); });
+        if (mass != row->scores.end() && mass->estimate.value < low_mass) {
+            evaluation.notes.push_back(
+                fmt::format("the {} answers with one of the answers offered in {:.0f} % of its probability alone, so "
+                            "its verdicts say little; take another one",
+                            rater, 100 * mass->estimate.value));
+        }
+    }
+}
+
+EvaluationMeasure mass_measure(const std::string & rater) {
+    return {rater + "_mass",
+            rater + "_mass",
+            fmt::format("mean probability (0 to 1) that the {} answers with one of the answers offered; where it is "
+                        "low, its ranking of these says little",
+                        rater),
             Aggregate::mean,
             false,
             false};

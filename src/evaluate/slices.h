@@ -37,11 +37,16 @@ void score_slices(Evaluation & evaluation, const JudgedFiles & files, const std:
                   const std::function<void(Evaluation &)> & describe, std::size_t n, std::size_t per_slice,
                   const std::function<SliceResult(std::size_t first, std::size_t count)> & score);
 
-/// finish_evaluation(), with a note where the judge hardly answers with what is offered. Throws Error(judge) where no
-/// item has a score under the first variant and verdicts are among what was dropped.
+/// Throws Error(judge), and removes files.part, where verdicts are among what was dropped and none of `quantities`,
+/// those that rest on the verdicts of `rater` ("judge"), has a score under the first variant. Quantities that the
+/// evaluation lacks are passed over; with none of them there is nothing to require.
+void require_verdicts(const Evaluation & evaluation, const JudgedFiles & files, const std::string & rater,
+                      const std::vector<std::string> & quantities);
+
+/// finish_evaluation(), with a note where a rater hardly answers with what is offered.
 void finish_judged(Evaluation & evaluation, const Respondent & respondent, const std::vector<std::string> & groups);
 
-/// The probability that the judge answers with one of the answers offered; quantity "judge_mass".
-EvaluationMeasure judge_mass_measure();
+/// The probability that a rater ("judge") answers with one of the answers offered; quantity "judge_mass".
+EvaluationMeasure mass_measure(const std::string & rater);
 
 } // namespace valuelens

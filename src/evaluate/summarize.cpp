@@ -77,19 +77,19 @@ std::vector<Sums> add_up(const Table & table, const std::vector<std::uint32_t> &
             continue;
         }
         for (std::size_t quantity = 0; quantity < table.n_quantities; ++quantity) {
-            const double base = table.score(item, quantity, 0);
             for (std::size_t variant = 0; variant < table.n_variants; ++variant) {
                 const double score = table.score(item, quantity, variant);
                 if (std::isnan(score)) {
                     continue;
                 }
+                const SharedScore shared = (*table.items)[item].against_base(quantity, variant);
                 for (const std::size_t place : table.places[item]) {
                     Sums & cell = sums[table.cell(quantity, variant, place)];
                     cell.own += weight * score;
                     cell.own_weight += weight;
-                    if (!std::isnan(base)) {
-                        cell.paired += weight * score;
-                        cell.paired_base += weight * base;
+                    if (!std::isnan(shared.base)) {
+                        cell.paired += weight * shared.variant;
+                        cell.paired_base += weight * shared.base;
                         cell.paired_weight += weight;
                     }
                 }
@@ -169,14 +169,13 @@ std::vector<Support> support_of(const Table & table, const Cell & cell) {
         if (std::find(places.begin(), places.end(), cell.place) == places.end()) {
             continue;
         }
-        const bool base = !std::isnan(table.score(item, cell.quantity, 0));
         for (std::size_t variant = 0; variant < table.n_variants; ++variant) {
             if (std::isnan(table.score(item, cell.quantity, variant))) {
                 continue;
             }
             clusters[variant].insert(table.cluster[item]);
             ++support[variant].items;
-            if (base) {
+            if (!std::isnan((*table.items)[item].against_base(cell.quantity, variant).base)) {
                 clusters[table.n_variants + variant].insert(table.cluster[item]);
                 ++support[table.n_variants + variant].items;
             }

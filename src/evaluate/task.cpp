@@ -33,6 +33,35 @@ void check_variants(const std::vector<EvaluationVariant> & variants) {
     }
 }
 
+constexpr double low_mass = 0.5;
+
+/// Notes measures of the options' probability that are low for the model as it is.
+void note_low_mass(Evaluation & evaluation) {
+    for (const EvaluationRow & row : evaluation.rows) {
+        const double mass = row.scores.front().estimate.value;
+        if (row.measure.starts_with("option_mass") && row.group.empty() && mass < low_mass) {
+            evaluation.notes.push_back(fmt::format(
+                "{}: the model as it is answers with one of the options in {:.2g} % of its probability alone, "
+                "so its ranking of them says little",
+                row.measure, 100 * mass));
+        }
+    }
+}
+
+std::string sha256_folder(const std::filesystem::path & folder) {
+    std::set<std::filesystem::path> files;
+    for (const auto & entry : std::filesystem::recursive_directory_iterator(folder)) {
+        if (entry.is_regular_file()) {
+            files.insert(entry.path());
+        }
+    }
+    Sha256 hash;
+    for (const std::filesystem::path & file : files) {
+        hash.update(file.lexically_relative(folder).generic_string() + "\n" + sha256_file(file) + "\n");
+    }
+    return hash.hex();
+}
+
 } // namespace
 
 std::vector<EvaluationVariant> evaluation_variants(std::vector<std::string> steer,
@@ -97,6 +126,30 @@ void note_input(Evaluation & evaluation, const std::filesystem::path & input) {
     evaluation.settings.emplace_back("input", input.has_filename() ? input.filename().string() : input.string());
     if (std::filesystem::is_regular_file(input)) {
         evaluation.settings.emplace_back("input_sha256", sha256_file(input));
+    } else if (std::filesystem::is_directory(input)) {
+        evaluation.settings.emplace_back("input_sha256", sha256_folder(input));
+    }
+}
+
+void note_concepts(Evaluation & evaluation, const ConceptSet & concepts) {
+    Sha256 hash;
+    for (const Concept & each : concepts.concepts) {
+        hash.update(fmt::format("{}\n{}\n{}\n{}\n{}\n{}\n{}\n\n", each.id, each.name, each.definition, each.short_name,
+                                each.domain, each.angle.value_or(-1), each.wedge.value_or(-1)));
+    }
+    evaluation.settings.emplace_back("concepts", concepts.name);
+    evaluation.settings.emplace_back("concepts_sha256", hash.hex());
+}
+
+void note_key(Evaluation & evaluation, const std::string & key) {
+    if (key.empty()) {
+        return;
+    }
+    const std::filesystem::path file = key;
+    const bool users = std::filesystem::exists(file);
+    evaluation.settings.emplace_back("key", users ? file.filename().string() : key);
+    if (users) {
+        evaluation.settings.emplace_back("key_sha256", sha256_file(file));
     }
 }
 
@@ -112,6 +165,7 @@ void finish_evaluation(Evaluation & evaluation, const Respondent & respondent,
     }
     respondent.describe(evaluation);
     summarize(evaluation, groups);
+    note_low_mass(evaluation);
 }
 
 EvaluationMeasure option_mass_measure() {

@@ -11,9 +11,16 @@ namespace valuelens {
 Evaluation start_evaluation(const std::string & name, const std::string & group_kind, const Respondent & respondent,
                             const EvaluationOptions & options);
 
-/// Notes the user's input in the settings: its name, and of a file (not a folder) its SHA-256. Nothing for an empty
-/// path.
+/// Notes the user's input in the settings: its name and the SHA-256 of the file, or of the names and contents of all
+/// files of a folder. Nothing for an empty path.
 void note_input(Evaluation & evaluation, const std::filesystem::path & input);
+
+/// Notes the concept set: its name and the SHA-256 of all that it says of its concepts, since definitions are part of
+/// judges' questions and angles of what steering is compared with.
+void note_concepts(Evaluation & evaluation, const ConceptSet & concepts);
+
+/// Notes a questionnaire's key: its name and, of a user's, the SHA-256 of its file. Nothing for an empty one.
+void note_key(Evaluation & evaluation, const std::string & key);
 
 /// Adds what the respondent says of itself, and summarizes. Throws Error(bad_input) that names the drops where no item
 /// has a score under the first variant.

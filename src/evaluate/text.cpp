@@ -5,6 +5,7 @@
 #include <unicode/regex.h>
 #include <unicode/uchar.h>
 #include <unicode/unistr.h>
+#include <unicode/utf8.h>
 
 #include <algorithm>
 #include <array>
@@ -48,6 +49,34 @@ bool any_character(const icu::UnicodeString & text, const std::function<bool(UCh
 bool is_upper(const icu::UnicodeString & text) {
     return any_character(text, [](UChar32 c) { return u_isUUppercase(c) != 0; }) &&
            !any_character(text, [](UChar32 c) { return u_isULowercase(c) || u_charType(c) == U_TITLECASE_LETTER; });
+}
+
+/// What Python's str.isspace() holds of: Unicode's white space and the four separators of ASCII.
+bool is_space(UChar32 c) {
+    return u_isUWhiteSpace(c) != 0 || (c >= 0x1C && c <= 0x1F);
+}
+
+/// ICU ends no sentence at a full stop before a small letter, which is right only where capitals tell where one begins.
+void capitalise_sentences(icu::UnicodeString & text) {
+    if (any_character(text, [](UChar32 c) { return u_isUUppercase(c) != 0; })) {
+        return;
+    }
+    static const icu::UnicodeString stops = unicode(".!?\u2026");
+    static const icu::UnicodeString closing = unicode("\"')]\u2019\u201D");
+    bool ended = false;
+    bool space = false;
+    for (std::int32_t i = 0; i < text.length(); i = text.moveIndex32(i, 1)) {
+        const UChar32 c = text.char32At(i);
+        if (is_space(c)) {
+            space = true;
+            continue;
+        }
+        if (ended && space) {
+            text.replace(i, U16_LENGTH(c), u_toupper(c));
+        }
+        ended = stops.indexOf(c) >= 0 || (ended && closing.indexOf(c) >= 0);
+        space = false;
+    }
 }
 
 /// Calls `take` for each piece between the boundaries of `breaks`, with the tag of the rule that ended it.
@@ -157,6 +186,7 @@ std::size_t count_sentences(std::string_view text) {
     icu::UnicodeString one_line = unicode(text);
     one_line.findAndReplace("\r", " ");
     one_line.findAndReplace("\n", " ");
+    capitalise_sentences(one_line);
     std::size_t n = 0;
     for_each_piece(*sentence_breaks(), one_line, [&](const icu::UnicodeString & piece, std::int32_t) {
         n += any_character(piece, is_word_character) ? 1 : 0;
@@ -192,6 +222,26 @@ std::size_t count_capital_tokens(std::string_view text) {
 
 std::string lower_case(std::string_view text) {
     return utf8(unicode(text).toLower(icu::Locale::getRoot()));
+}
+
+std::string_view without_outer_space(std::string_view text) {
+    const auto size = static_cast<std::int32_t>(text.size());
+    UChar32 c = 0;
+    std::int32_t begin = 0;
+    for (std::int32_t next = 0; next < size; begin = next) {
+        U8_NEXT(text.data(), next, size, c);
+        if (!is_space(c)) {
+            break;
+        }
+    }
+    std::int32_t end = size;
+    for (std::int32_t before = size; before > begin; end = before) {
+        U8_PREV(text.data(), begin, before, c);
+        if (!is_space(c)) {
+            break;
+        }
+    }
+    return text.substr(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin));
 }
 
 bool is_upper_case(std::string_view text) {

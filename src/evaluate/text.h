@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,7 +22,7 @@ std::string first_words(std::string_view text, std::size_t n);
 std::size_t count_word_runs(std::string_view text);
 
 /// Sentences by ICU's rules for English, which know common abbreviations; pieces without a letter or number are none. A
-/// line break alone ends none, as in punkt.
+/// line break alone ends none, as in punkt. In a text without capitals every full stop before white space ends one.
 std::size_t count_sentences(std::string_view text);
 
 /// Tokens that have an upper-case letter and no lower-case one. A token is what white space and the punctuation of a
@@ -30,6 +31,9 @@ std::size_t count_sentences(std::string_view text);
 std::size_t count_capital_tokens(std::string_view text);
 
 std::string lower_case(std::string_view text);
+
+/// The text without white space of any script at both ends, as Python's str.strip() leaves it.
+std::string_view without_outer_space(std::string_view text);
 
 /// Whether there is a letter with case and all such letters are upper (lower) case; title-case letters are neither.
 bool is_upper_case(std::string_view text);
@@ -63,5 +67,8 @@ private:
 /// The language of a text as its ISO 639 code ("en", "pa", "zh"), the likeliest where it is short; empty where it has
 /// no letters or none can be told.
 std::string language_of(std::string_view text);
+
+/// All codes that language_of() can give, sorted.
+std::span<const std::string_view> detected_languages();
 
 } // namespace valuelens

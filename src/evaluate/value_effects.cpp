@@ -58,8 +58,8 @@ EffectMatrix weighted_effects(const Evaluation & evaluation, const Items & items
         WeightedSum all;
         std::vector<WeightedSum> of_concept(n_concepts);
         for (std::size_t i = 0; i < evaluation.items.size(); ++i) {
-            const std::vector<double> & scores = evaluation.items[i].scores[quantity];
-            const double difference = scores[variant] - scores.front();
+            const SharedScore shared = evaluation.items[i].against_base(quantity, variant);
+            const double difference = shared.variant - shared.base;
             const auto weight = static_cast<double>(weights[items.cluster[i]]);
             if (std::isnan(difference) || weight == 0) {
                 continue;
@@ -87,8 +87,8 @@ double distance(const Concept & a, const Concept & b) {
 }
 
 /// Mean effect on the measured values at the smallest (or largest, `sign` -1) distance from the one steered toward.
-double effect_at_extreme(const EffectMatrix & matrix, const ValueVariants & set, const ConceptSet & concepts,
-                         double sign) {
+WeightedSum effect_at_extreme(const EffectMatrix & matrix, const ValueVariants & set, const ConceptSet & concepts,
+                              double sign) {
     constexpr double rounding = 1e-9;
     WeightedSum mean;
     for (std::size_t i = 0; i < set.values.size(); ++i) {
@@ -109,7 +109,7 @@ double effect_at_extreme(const EffectMatrix & matrix, const ValueVariants & set,
             mean.add(there.mean(), 1);
         }
     }
-    return mean.mean();
+    return mean;
 }
 
 /// Effects and the cosines that the circle expects, pair by pair.
@@ -238,6 +238,16 @@ std::vector<Estimate> estimate_effects(const Evaluation & evaluation, const std:
     return estimates;
 }
 
+std::vector<std::size_t> values_without_items(const EffectMatrix & matrix, const ValueVariants & set) {
+    std::vector<std::size_t> missing;
+    for (std::size_t i = 0; i < set.values.size(); ++i) {
+        if (std::isnan(matrix[i][set.values[i]])) {
+            missing.push_back(set.values[i]);
+        }
+    }
+    return missing;
+}
+
 double target_effect(const EffectMatrix & matrix, const ValueVariants & set) {
     WeightedSum mean;
     for (std::size_t i = 0; i < set.values.size(); ++i) {
@@ -248,12 +258,27 @@ double target_effect(const EffectMatrix & matrix, const ValueVariants & set) {
     return mean.mean();
 }
 
+void note_missing_values(Evaluation & evaluation, const EffectMatrix & matrix, const ValueVariants & set,
+                         const ConceptSet & concepts) {
+    std::vector<std::string> names;
+    for (const std::size_t value : values_without_items(matrix, set)) {
+        names.push_back(concepts.concepts[value].id);
+    }
+    if (!names.empty()) {
+        evaluation.notes.push_back(fmt::format("{}{}: no item measures {}, which variants are steered toward, so the "
+                                               "effect on the value itself is the mean "
+                                               "of the others; ask more items (--limit)",
+                                               evaluation.name, set.label.empty() ? "" : " of " + set.label,
+                                               fmt::join(names, ", ")));
+    }
+}
+
 double neighbour_effect(const EffectMatrix & matrix, const ValueVariants & set, const ConceptSet & concepts) {
-    return effect_at_extreme(matrix, set, concepts, 1);
+    return effect_at_extreme(matrix, set, concepts, 1).mean();
 }
 
 double opposite_effect(const EffectMatrix & matrix, const ValueVariants & set, const ConceptSet & concepts) {
-    return effect_at_extreme(matrix, set, concepts, -1);
+    return effect_at_extreme(matrix, set, concepts, -1).mean();
 }
 
 double circle_correlation(const EffectMatrix & matrix, const ValueVariants & set, const ConceptSet & concepts,
@@ -269,6 +294,9 @@ std::size_t count_pairs(const EffectMatrix & matrix, const ValueVariants & set, 
 
 void add_leakage(Evaluation & evaluation, std::size_t quantity, const ConceptSet & concepts) {
     const std::vector<std::size_t> order = stated_order(concepts);
+    const auto count = [](const WeightedSum & sum) {
+        return static_cast<std::size_t>(sum.weight);
+    };
     for (const ValueVariants & set : value_variants(evaluation, concepts)) {
         const EffectMatrix matrix = effects(evaluation, {quantity}, set, concepts).front();
         const std::vector<Estimate> estimates =
@@ -284,15 +312,16 @@ void add_leakage(Evaluation & evaluation, std::size_t quantity, const ConceptSet
              "Pearson's correlation of the effect on another value with the cosine of its angle to the value steered "
              "toward; p: share of 10000 orders of the angles that fit at least as well",
              estimates[0], permutation_p(matrix, set, concepts, evaluation.seed), count_pairs(matrix, set, concepts)});
-        evaluation.statistics.push_back({"target_effect", set.label,
-                                         "mean centred difference from the base in the value steered toward",
-                                         estimates[1], nan, set.values.size()});
+        evaluation.statistics.push_back(
+            {"target_effect", set.label, "mean centred difference from the base in the value steered toward",
+             estimates[1], nan, set.values.size() - values_without_items(matrix, set).size()});
         evaluation.statistics.push_back({"neighbour_effect", set.label,
                                          "the same in the values next to it on the circle", estimates[2], nan,
-                                         set.values.size()});
+                                         count(effect_at_extreme(matrix, set, concepts, 1))});
         evaluation.statistics.push_back({"opposite_effect", set.label,
                                          "the same in the values farthest from it on the circle", estimates[3], nan,
-                                         set.values.size()});
+                                         count(effect_at_extreme(matrix, set, concepts, -1))});
+        note_missing_values(evaluation, matrix, set, concepts);
         if (std::isnan(estimates[0].value)) {
             evaluation.notes.push_back(fmt::format(
                 "leakage{}: no correlation with the circle; the concept set {} must state angles, and some effects "

@@ -37,6 +37,13 @@ std::vector<Estimate> estimate_effects(const Evaluation & evaluation, const std:
                                        const ValueVariants & set, const ConceptSet & concepts,
                                        const std::vector<EffectStatistic> & statistics);
 
+/// Values steered toward that no item measures: positions in the concept set.
+std::vector<std::size_t> values_without_items(const EffectMatrix & matrix, const ValueVariants & set);
+
+/// Notes them by name.
+void note_missing_values(Evaluation & evaluation, const EffectMatrix & matrix, const ValueVariants & set,
+                         const ConceptSet & concepts);
+
 /// Mean effect of steering toward a value on the value itself; NaN entries are left out.
 double target_effect(const EffectMatrix & matrix, const ValueVariants & set);
 

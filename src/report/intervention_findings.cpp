@@ -58,8 +58,8 @@ void add_choice(const Json & tune, const Json & curve, const char * side, Chosen
 /// once more.
 bool asks(const Json & evaluation, const std::string & measure) {
     // Of cross-lingual evaluations each measure stands once for each language: likeness_centred_en.
-    constexpr const char * bookkeeping[] = {"option_mass",   "judge_mass",   "cut_off",
-                                            "answer_tokens", "answer_words", "inconsistent",
+    constexpr const char * bookkeeping[] = {"option_mass",   "judge_mass",   "classifier_mass", "cut_off",
+                                            "answer_tokens", "answer_words", "words_kept",      "inconsistent",
                                             "identical",     "first_chosen", "logprob_sum"};
     if (std::any_of(std::begin(bookkeeping), std::end(bookkeeping),
                     [&](const char * name) { return measure.starts_with(name); })) {

@@ -83,6 +83,14 @@ TEST_F(Dilemmas, AWinNeedsBothOrdersAndWhatTurnsWithThemIsATie) {
     EXPECT_EQ(result.items[0].cluster, "d1");
 }
 
+TEST_F(Dilemmas, AJudgeThatGoesByThePlaceIsNoted) {
+    EXPECT_THAT(run().notes, testing::Not(testing::Contains(testing::HasSubstr("stood first"))));
+    judge_->on_ask = [](const std::string &, std::size_t n) {
+        return verdict_for(0, n);
+    };
+    EXPECT_THAT(run().notes, testing::Contains(testing::HasSubstr("stood first in 100 % of the questions")));
+}
+
 TEST_F(Dilemmas, EqualTextsTieUnasked) {
     respondent_.on_answer = [](const std::string &, std::size_t) {
         return "the same";
@@ -92,6 +100,64 @@ TEST_F(Dilemmas, EqualTextsTieUnasked) {
     EXPECT_EQ(estimate(result, "win_rate", "power"), 50);
     EXPECT_EQ(estimate(result, "identical", ""), 100);
     EXPECT_TRUE(std::isnan(estimate(result, "inconsistent", "power")));
+}
+
+TEST_F(Dilemmas, AVerdictIsInconsistentWhereTheOrdersDifferAndNotWhereBothAnswersAreAsProbable) {
+    Verdict even = verdict_for(0, 2);
+    even.probabilities = {0.5, 0.5};
+    judge_->on_ask = [&](const std::string & question, std::size_t n) {
+        if (question.find("weight to Power") != std::string::npos) {
+            return even; // in both orders
+        }
+        if (question.find("weight to Security") != std::string::npos) {
+            return steered_first(question) ? even : verdict_for(1, n); // the variant's in one order alone
+        }
+        return verdict_for(1, n); // what stands second
+    };
+    const Evaluation result = run();
+    for (const char * value : {"power", "security", "hedonism"}) {
+        EXPECT_EQ(estimate(result, "win_rate", value), 50) << value;
+    }
+    EXPECT_EQ(estimate(result, "inconsistent", "power"), 0) << "no winner changed, there was none";
+    EXPECT_EQ(estimate(result, "inconsistent", "security"), 100);
+    EXPECT_EQ(estimate(result, "inconsistent", "hedonism"), 100);
+    EXPECT_EQ(estimate(result, "first_chosen", ""), (50 + 50 + 25 + 0) / 4.0) << "no preference counts half";
+}
+
+TEST_F(Dilemmas, InconsistentIsOfTheComparisonsPutToTheJudge) {
+    respondent_.on_answer = [](const std::string & prompt, std::size_t variant) -> std::optional<std::string> {
+        return prompt.starts_with("Two.") ? "the same" : variant == 0 ? "base says so" : "steered says so";
+    };
+    judge_->on_ask = [](const std::string &, std::size_t n) {
+        return verdict_for(0, n);
+    };
+    const Evaluation result = run();
+    EXPECT_EQ(estimate(result, "inconsistent", "power"), 100);
+    EXPECT_EQ(result.find("inconsistent", "power")->scores[1].n, 1u);
+    EXPECT_EQ(result.find("win_rate", "power")->scores[1].n, 2u);
+    EXPECT_EQ(estimate(result, "identical", ""), 50);
+}
+
+TEST_F(Dilemmas, LengthsAndWhatWasCutOffAreThoseOfTheComparedAnswers) {
+    respondent_.on_answer = nullptr;
+    respondent_.on_write = [](const std::string & prompt, std::size_t variant, std::size_t) {
+        const bool blank = variant == 1 && prompt.starts_with("Two.");
+        return std::optional(WrittenAnswer{variant == 0 ? "base says, at length, this"
+                                           : blank      ? " "
+                                                        : "steered says no",
+                                           5,
+                                           variant == 1,
+                                           {}});
+    };
+    const Evaluation result = run();
+    EXPECT_EQ(respondent_.answer_options.temperature, 0);
+    EXPECT_EQ(respondent_.answer_options.max_tokens, 160);
+    EXPECT_EQ(dropped(result, "empty", "steered"), 1u);
+    EXPECT_EQ(result.find("answer_words")->scores[0].estimate.value, 5);
+    EXPECT_EQ(result.find("answer_words")->scores[0].n, 2u) << "of one dilemma, for its two values";
+    EXPECT_EQ(result.find("answer_words")->scores[1].estimate.value, 3);
+    EXPECT_EQ(result.find("cut_off")->scores[0].estimate.value, 0);
+    EXPECT_EQ(result.find("cut_off")->differences[1].estimate.value, 100);
 }
 
 TEST_F(Dilemmas, WithoutAVerdictInOneOrderThereIsNoComparison) {

@@ -39,6 +39,16 @@ protected:
         return evaluation.find(measure)->scores[variant].estimate.value;
     }
 
+    /// Each as reason, count, unit and variant.
+    static std::vector<std::string> drops(const Evaluation & evaluation) {
+        std::vector<std::string> all;
+        for (const EvaluationDrop & drop : evaluation.dropped) {
+            all.push_back(drop.reason + " " + std::to_string(drop.count) + " " + drop.unit +
+                          (drop.variant.empty() ? "" : " " + drop.variant));
+        }
+        return all;
+    }
+
     TempFolder folder_;
 };
 
@@ -74,13 +84,18 @@ TEST_F(Diversity, IsMeasuredAtEqualLengthWithinAndAcrossPrompts) {
     EXPECT_EQ(result.find("across_distinct_1")->differences[1].estimate.value, -0.75);
     // The words before the cut, and the entropies of as many tokens as the shorter answer has.
     EXPECT_EQ(value(result, "answer_words"), 4);
+    EXPECT_EQ(value(result, "words_kept"), 2);
+    EXPECT_EQ(value(result, "words_kept", 1), 2);
+    EXPECT_TRUE(result.notes.empty()) << "half of the words is enough";
     EXPECT_EQ(value(result, "next_token_entropy"), 3);
     EXPECT_EQ(value(result, "next_token_entropy", 1), 1.5);
     EXPECT_NEAR(value(result, "within_embedding_distance"), 0, 1e-12) << "the same prompt";
     EXPECT_GT(value(result, "across_embedding_distance"), 0.1);
     EXPECT_NEAR(value(result, "across_embedding_distance", 1), 0, 1e-12);
     EXPECT_THAT(result.settings, testing::Contains(testing::Pair("vocabulary", "100 (V of EAD)")));
-    EXPECT_TRUE(result.dropped.empty());
+    EXPECT_THAT(drops(result),
+                testing::ElementsAre("no_ngrams_3 4 prompts", "no_ngrams_4 4 prompts", "no_ngrams_5 4 prompts",
+                                     "no_ngrams_3 2 blocks", "no_ngrams_4 2 blocks", "no_ngrams_5 2 blocks"));
 }
 
 TEST_F(Diversity, TextsAreCutBeforeTheyAreEmbedded) {
@@ -129,12 +144,11 @@ TEST_F(Diversity, WhatCannotBeMeasuredIsCounted) {
         return std::vector<float>{1};
     };
     const Evaluation result = diversity_task(options())->run(respondent, {.bootstraps = 0});
-    std::vector<std::string> reasons;
-    for (const EvaluationDrop & drop : result.dropped) {
-        reasons.push_back(drop.reason + " " + std::to_string(drop.count) + " " + drop.unit);
-    }
-    EXPECT_THAT(reasons, testing::ElementsAre("too_long 1 prompts", "too_few_words 1 prompts",
-                                              "fill_no_block 1 prompts across"));
+    EXPECT_THAT(drops(result),
+                testing::ElementsAre("no_tokens 1 prompts", "too_long 1 prompts", "no_words 2 texts",
+                                     "no_ngrams_4 2 prompts", "no_ngrams_5 2 prompts", "too_few_words 1 prompts",
+                                     "no_ngrams_4 1 blocks", "no_ngrams_5 1 blocks", "too_few_embedded 1 blocks",
+                                     "fill_no_block 1 prompts across"));
     EXPECT_EQ(result.find("within_distinct_1")->scores[0].n, 2u);
 
     respondent.on_write = [](const std::string &, std::size_t, std::size_t) {
@@ -146,6 +160,73 @@ TEST_F(Diversity, WhatCannotBeMeasuredIsCounted) {
     ASSERT_EQ(one_block.notes.size(), 1u);
     EXPECT_THAT(one_block.notes[0], testing::HasSubstr("one block"));
     EXPECT_TRUE(std::isnan(one_block.find("across_distinct_1")->scores[0].estimate.low));
+}
+
+TEST_F(Diversity, WhatIsNotFiniteOrNotEmbeddedIsCountedForItsVariant) {
+    FakeRespondent respondent;
+    respondent.on_write = [](const std::string & prompt, std::size_t variant, std::size_t sample) {
+        const bool broken = variant == 1 && prompt == "Second?" && sample == 1;
+        return std::optional(
+            answer((variant == 0 ? "we say " : "they say ") + prompt + " one two three", {1, broken ? NAN : 2.0f}));
+    };
+    respondent.on_embed = [](const std::string & text) -> std::vector<float> {
+        if (text.starts_with("they say First?")) {
+            return {};
+        }
+        return {1, text.starts_with("we say Third?") ? NAN : text.starts_with("we") ? 0.0f : 1.0f};
+    };
+    const Evaluation result = diversity_task(options())->run(respondent, {.bootstraps = 0});
+    EXPECT_THAT(drops(result), testing::ElementsAre("not_finite 1 prompts steered", "not_embedded 2 texts steered",
+                                                    "not_finite 2 texts base", "too_few_embedded 2 prompts",
+                                                    "too_few_embedded 2 blocks"));
+    EXPECT_EQ(result.find("next_token_entropy")->scores[0].n, 4u);
+    EXPECT_EQ(result.find("next_token_entropy")->scores[1].n, 3u);
+    EXPECT_EQ(value(result, "next_token_entropy", 1), 1.5);
+    for (const std::size_t variant : {0u, 1u}) {
+        EXPECT_EQ(result.find("within_embedding_distance")->scores[variant].n, 2u)
+            << "texts without an embedding are left out under all variants";
+        EXPECT_EQ(result.find("within_distinct_1")->scores[variant].n, 4u);
+    }
+}
+
+TEST_F(Diversity, AVariantThatCutsTheOthersIsNamed) {
+    FakeRespondent respondent({"base", "mild", "broken"});
+    respondent.on_write = [](const std::string &, std::size_t variant, std::size_t) {
+        return answer(variant == 0   ? "one two three four five six seven eight nine ten"
+                      : variant == 1 ? "one two three four five six seven eight nine"
+                                     : "one two three four",
+                      {1});
+    };
+    respondent.on_embed = [](const std::string &) {
+        return std::vector<float>{1};
+    };
+    const Evaluation result = diversity_task(options())->run(respondent, {.bootstraps = 0});
+    ASSERT_EQ(result.notes.size(), 1u);
+    EXPECT_THAT(result.notes[0], testing::HasSubstr("keep 40 %"));
+    EXPECT_THAT(result.notes[0], testing::HasSubstr("'broken'"));
+    for (const std::size_t variant : {0u, 1u, 2u}) {
+        EXPECT_EQ(value(result, "words_kept", variant), 4);
+    }
+    EXPECT_EQ(value(result, "answer_words"), 10);
+}
+
+TEST_F(Diversity, OneBlockHasNoIntervalAndANoteSaysWhatToDo) {
+    FakeRespondent respondent({"base"});
+    respondent.on_write = [](const std::string & prompt, std::size_t, std::size_t sample) {
+        return answer(prompt + " one two three four " + std::to_string(sample), {1});
+    };
+    respondent.on_embed = [](const std::string &) {
+        return std::vector<float>{1};
+    };
+    const Evaluation one = diversity_task(options())->run(respondent, {.limit = 2, .bootstraps = 20});
+    EXPECT_TRUE(std::isnan(one.find("across_distinct_1")->scores[0].estimate.low));
+    ASSERT_EQ(one.notes.size(), 1u);
+    EXPECT_THAT(one.notes[0], testing::HasSubstr("one block of 2 prompts"));
+    EXPECT_THAT(one.notes[0], testing::HasSubstr("ask 4 prompts or more (--limit"));
+
+    const Evaluation two = diversity_task(options())->run(respondent, {.limit = 4, .bootstraps = 20});
+    EXPECT_FALSE(std::isnan(two.find("across_distinct_1")->scores[0].estimate.low));
+    EXPECT_TRUE(two.notes.empty());
 }
 
 TEST_F(Diversity, OptionsOutOfRangeAreRefused) {

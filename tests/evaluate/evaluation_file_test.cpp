@@ -70,6 +70,23 @@ TEST_F(EvaluationFile, ReadsBackWhatWasWritten) {
     EXPECT_EQ(read_file(path_), evaluation_json(read) + "\n");
 }
 
+TEST_F(EvaluationFile, KeepsWhatVariantsAreComparedBy) {
+    Evaluation evaluation = example();
+    EXPECT_EQ(evaluation_json(evaluation).find("\"shared\""), std::string::npos) << "scores compare by themselves";
+    evaluation.items[1].shared = {{{2, 2}, {0.1, 1.0 / 3}}};
+    write_evaluation(path_, evaluation);
+    const Evaluation read = read_evaluation(path_);
+    EXPECT_TRUE(read.items[0].shared.empty());
+    EXPECT_EQ(read.items[1].against_base(0, 1).variant, 0.1);
+    EXPECT_EQ(read.items[1].against_base(0, 1).base, 1.0 / 3);
+    EXPECT_EQ(evaluation_json(read), evaluation_json(evaluation));
+
+    auto uneven = nlohmann::ordered_json::parse(evaluation_json(evaluation));
+    uneven["items"][1]["shared"][0].erase(0);
+    write_file(path_, uneven.dump());
+    expect_error(ErrorKind::bad_input, {"pvq.json", "p2", "shared", "2 variants"}, [&] { read_evaluation(path_); });
+}
+
 TEST_F(EvaluationFile, HasTheDocumentedKeys) {
     const auto json = nlohmann::json::parse(evaluation_json(example()));
     EXPECT_EQ(json["format"], "valuelens.evaluation/1");

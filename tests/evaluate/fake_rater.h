@@ -17,6 +17,7 @@ public:
     std::size_t breaks_at = SIZE_MAX; ///< call of ask() that throws
     std::size_t calls = 0;
     bool probabilities = true;
+    std::string address;
 
     std::vector<Verdict> ask(const std::string &, std::span<const std::string> asked,
                              std::span<const std::string> answers) override {
@@ -35,6 +36,7 @@ public:
     const std::string & model() const override { return name_; }
     void describe(Evaluation & evaluation, const std::string & role) const override {
         evaluation.settings.emplace_back(role, name_);
+        evaluation.settings.emplace_back(role + server_setting, address);
     }
 
 private:

@@ -22,7 +22,9 @@ public:
 
     /// Log-probabilities of the options; empty: the prompt does not fit.
     std::function<std::vector<double>(const std::string & prompt, std::size_t n_options, std::size_t variant)> on_score;
+    /// Greedy answers, of write() too where it is set.
     std::function<std::optional<std::string>(const std::string & prompt, std::size_t variant)> on_answer;
+    bool cut_off = false; ///< whether write() says so of greedy answers
     std::function<PassageScore(const Passage & passage, std::size_t variant)> on_read;
     std::function<std::optional<WrittenAnswer>(const std::string & prompt, std::size_t variant, std::size_t sample)>
         on_write;
@@ -55,7 +57,11 @@ public:
         return each<std::vector<WrittenAnswer>>(asked, [&](const std::string & prompt, std::size_t variant) {
             std::vector<WrittenAnswer> answers;
             for (std::size_t sample = 0; sample < how.samples; ++sample) {
-                if (auto answer = on_write(prompt, variant, sample)) {
+                if (how.temperature == 0 && on_answer) {
+                    if (auto text = on_answer(prompt, variant)) {
+                        answers.push_back({std::move(*text), 1, cut_off, {}});
+                    }
+                } else if (auto answer = on_write(prompt, variant, sample)) {
                     answers.push_back(std::move(*answer));
                 }
             }

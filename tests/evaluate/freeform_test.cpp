@@ -100,6 +100,71 @@ TEST_F(Freeform, WhatHasNoVerdictIsCountedAndLeftOut) {
     EXPECT_EQ(result.find("rating", "power")->differences[1].n, 1u);
 }
 
+TEST_F(Freeform, VariantsThatLostDifferentAnswersAreComparedOnThoseThatBothHave) {
+    // Both answer each question alike, and better from one to the next; the base leaves out the first, the variant the
+    // last.
+    const auto place_of = [](const std::string & text) {
+        return text.find("in it?") != std::string::npos             ? 0u
+               : text.find("living this way?") != std::string::npos ? 1u
+                                                                    : 2u;
+    };
+    respondent_.on_answer = [&](const std::string & prompt, std::size_t variant) -> std::optional<std::string> {
+        return place_of(prompt) == (variant == 0 ? 0u : 2u) ? "" : "an answer";
+    };
+    judge_->on_ask = [&](const std::string & question, std::size_t n) {
+        return verdict_for(3 * place_of(question), n, 0.1 * (1 + place_of(question)));
+    };
+    const Evaluation result = run();
+    EXPECT_EQ(result.find("rating")->scores[0].estimate.value, 4.5);
+    EXPECT_EQ(result.find("rating")->scores[1].estimate.value, 1.5);
+    EXPECT_EQ(result.find("rating")->differences[1].estimate.value, 0) << "to the same question both say the same";
+    EXPECT_EQ(result.find("rating")->differences[1].n, 3u);
+    EXPECT_EQ(result.find("rating_centred", "power")->differences[1].estimate.value, 0);
+    EXPECT_EQ(result.find("judge_mass")->differences[1].estimate.value, 0);
+    EXPECT_EQ(dropped(result, "empty", "base"), 3u);
+}
+
+TEST_F(Freeform, WhereNothingIsLostAScoreIsTheMeanOfItsQuestionsInOrder) {
+    judge_->on_ask = [](const std::string & question, std::size_t) {
+        Verdict verdict;
+        verdict.probabilities.assign(11, 0.0);
+        const double p = 0.1 + 0.001 * static_cast<double>(question.size() % 700);
+        verdict.probabilities[3] = p;
+        verdict.probabilities[8] = 1 - p;
+        verdict.mass = p / 3;
+        return verdict;
+    };
+    const Evaluation result = run();
+    ASSERT_EQ(judge_->questions.size(), 3u * 3 * 2);
+    double rating = 0;
+    double mass = 0;
+    for (std::size_t frame = 0; frame < 3; ++frame) { // of the second portrait, by the variant
+        const Verdict verdict = judge_->on_ask(judge_->questions[6 + 2 * frame + 1], 11);
+        rating += expected_rating(verdict);
+        mass += verdict.mass;
+    }
+    EXPECT_EQ(result.items[1].scores[0][1], rating / 3) << "to the last bit";
+    EXPECT_EQ(result.items[1].scores[3][1], mass / 3);
+    EXPECT_TRUE(result.items[1].shared.empty());
+}
+
+TEST_F(Freeform, LengthsAndWhatWasCutOffAreThoseOfTheRatedAnswers) {
+    respondent_.on_answer = nullptr;
+    respondent_.on_write = [](const std::string & prompt, std::size_t variant, std::size_t) {
+        const bool second = prompt.find("living this way?") != std::string::npos;
+        return std::optional(variant == 0 ? WrittenAnswer{"I do, and gladly.", 5, false, {}}
+                                          : WrittenAnswer{second ? "" : "Well, no. 我喜欢", 9, true, {}});
+    };
+    const Evaluation result = run();
+    EXPECT_EQ(respondent_.answer_options.temperature, 0);
+    EXPECT_EQ(respondent_.answer_options.max_tokens, 128);
+    EXPECT_EQ(result.find("cut_off")->scores[0].estimate.value, 0);
+    EXPECT_EQ(result.find("cut_off")->scores[1].estimate.value, 100);
+    EXPECT_EQ(result.find("answer_words")->scores[0].estimate.value, 4);
+    EXPECT_EQ(result.find("answer_words")->scores[1].estimate.value, 4) << "by Unicode's words, without the empty ones";
+    EXPECT_EQ(dropped(result, "empty", "steered"), 3u);
+}
+
 TEST_F(Freeform, AJudgeThatWouldRatherSaySomethingElseIsNoted) {
     EXPECT_THAT(run().notes, Not(testing::Contains(HasSubstr("say little")))) << "half is enough";
     judge_->on_ask = [](const std::string &, std::size_t n) {
@@ -113,6 +178,30 @@ TEST_F(Freeform, AJudgeThatNeverAnswersIsAnErrorOfTheJudge) {
         return no_verdict(NoVerdict::rejected);
     };
     expect_error(ErrorKind::judge, {"9 ratings", "verdict_rejected"}, [&] { run(); });
+}
+
+TEST_F(Freeform, ARepairedJudgeIsAskedAgain) {
+    FreeformOptions options;
+    options.files.part = folder_ / "result.json.part";
+    const auto works = judge_->on_ask;
+    judge_->on_ask = [](const std::string &, std::size_t) {
+        return no_verdict(NoVerdict::unparsable);
+    };
+    expect_error(ErrorKind::judge, {"no verdict that counts"}, [&] { run(options); });
+    EXPECT_FALSE(std::filesystem::exists(options.files.part)) << "answers without a verdict are nothing to go on from";
+    judge_->on_ask = works;
+    EXPECT_FALSE(run(options).rows.empty());
+}
+
+TEST_F(Freeform, WhatCouldNotBeWrittenIsNotSaidToBeKept) {
+    FreeformOptions options;
+    std::vector<std::string> said;
+    options.files.say = [&](std::string_view text) {
+        said.emplace_back(text);
+    };
+    options.files.part = folder_ / "no such folder" / "result.json.part";
+    expect_error(ErrorKind::bad_input, {"result.json.part"}, [&] { run(options); });
+    EXPECT_THAT(said, testing::Each(Not(HasSubstr("kept"))));
 }
 
 TEST_F(Freeform, AfterAFailureTheFinishedSlicesAreTakenOver) {
@@ -135,6 +224,7 @@ TEST_F(Freeform, AfterAFailureTheFinishedSlicesAreTakenOver) {
     write_file(options.files.completions, read_file(options.files.completions) + "{\"half a slice\": 1}\n");
 
     judge_->questions.clear();
+    judge_->address = "http://moved/v1"; // the same judge elsewhere
     const Evaluation resumed = shipped();
     EXPECT_EQ(first + judge_->questions.size(), 40u * 3 * 2) << "no answer is judged twice";
     EXPECT_THAT(said, HasSubstr("going on from"));

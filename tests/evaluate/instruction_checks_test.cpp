@@ -243,6 +243,13 @@ TEST(InstructionChecks, ArgumentsThatMakeNoSenseAreRefused) {
     refuse("length_constraints:number_words", {{"relation", "about"}, {"num_words", 3}}, {"about", "at least"});
     refuse("length_constraints:number_words", {{"relation", "at least"}, {"num_words", 2.5}}, {"num_words", "2.5"});
     refuse("length_constraints:number_words", {{"relation", "at least"}, {"num_words", -1}}, {"num_words", "-1"});
+    refuse("language:response_language", {{"language", "klingon"}}, {"klingon", "can be told", "en, es", "zh"});
+    const auto letter = [](const char * text) {
+        return json{{"letter", text}, {"let_relation", "at least"}, {"let_frequency", 1}};
+    };
+    refuse("keywords:letter_frequency", letter("ab"), {"\"ab\"", "one character"});
+    refuse("keywords:letter_frequency", letter(""), {"one character"});
+    EXPECT_NO_THROW(make_instruction_check("keywords:letter_frequency", letter("é")));
     refuse("punctuation:no_comma", {{"num_words", 3}}, {"takes no argument \"num_words\"", "none"});
     refuse("punctuation:no_comma", json::array({1}), {"expected an object"});
     refuse("json:schema", {{"schema", "object"}}, {"JSON Schema"});

@@ -86,6 +86,25 @@ TEST_F(MultipleChoice, QuestionsThatDoNotFitAreDroppedAndCounted) {
     EXPECT_EQ(result.find("accuracy")->scores[0].n, 3u);
 }
 
+TEST_F(MultipleChoice, LogitsThatAreNoNumbersAreDroppedAndCountedForTheirVariant) {
+    const auto usual = respondent_.on_score;
+    respondent_.on_score = [&](const std::string & prompt, std::size_t n, std::size_t variant) {
+        std::vector<double> scores = usual(prompt, n, variant);
+        if (variant == 1 && prompt.find("What is q3") != std::string::npos) {
+            scores.back() = std::nan("");
+        }
+        return scores;
+    };
+    const Evaluation result = multiple_choice_task({.input = path_})->run(respondent_, {.bootstraps = 0});
+    ASSERT_EQ(result.dropped.size(), 1u);
+    EXPECT_EQ(result.dropped[0].reason, "not_finite");
+    EXPECT_EQ(result.dropped[0].variant, "steered");
+    EXPECT_EQ(result.dropped[0].count, 1u);
+    EXPECT_EQ(result.find("accuracy")->scores[0].n, 4u);
+    EXPECT_EQ(result.find("accuracy")->scores[1].n, 3u);
+    EXPECT_EQ(result.find("accuracy")->differences[1].n, 3u);
+}
+
 TEST_F(MultipleChoice, LimitTakesASampleOfTheShippedQuestions) {
     FakeRespondent respondent({"base"});
     respondent.on_score = [](const std::string &, std::size_t n, std::size_t) {

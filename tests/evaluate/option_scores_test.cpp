@@ -64,5 +64,14 @@ TEST(OptionTokens, AreNoneWhereOptionsBeginAlikeOrTakeSeveralTokens) {
     EXPECT_THAT(*crossed, ElementsAre(ElementsAre(10), ElementsAre(11)));
 }
 
+TEST(OptionScores, WhatIsNotFiniteIsSeen) {
+    const double inf = std::numeric_limits<double>::infinity();
+    EXPECT_TRUE(all_finite(std::vector<double>{-1, -700}));
+    EXPECT_FALSE(all_finite(std::vector<double>{-1, std::nan("")}));
+    EXPECT_FALSE(all_finite(std::vector<double>{-inf, -inf})) << "another token's logit is infinite";
+    EXPECT_TRUE(std::isnan(log_sum(std::vector<double>{-inf, std::nan("")})));
+    EXPECT_EQ(log_sum(std::vector<double>{-inf, -inf}), -inf);
+}
+
 } // namespace
 } // namespace valuelens

@@ -69,5 +69,25 @@ TEST(ParseAnswer, ReadsTheShippedLabelsOfAllLanguages) {
     }
 }
 
+TEST(ParseAnswer, ReadsLettersBetweenTheMarksOfAllLanguages) {
+    const std::vector<std::string> options = shipped_questionnaire_texts("zh").likeness.options;
+    for (const std::string answer :
+         {"C。", "（C）", "C、", "「C」", "C：", " C ", "«\u00a0C\u00a0»", "“C”", "¿C?", "'C'", "C'"}) {
+        EXPECT_EQ(parse_answer(answer, options), 2u) << answer;
+    }
+    EXPECT_EQ(parse_answer("C。" + options[2], options), 2u);
+    EXPECT_FALSE(parse_answer("C。" + options[4], options)) << "a letter that contradicts the label";
+}
+
+TEST(ParseAnswer, AnElisionIsNoLetter) {
+    const std::vector<std::string> options = shipped_questionnaire_texts("fr").likeness.options;
+    EXPECT_FALSE(parse_answer("C'est difficile à dire.", options));
+    EXPECT_FALSE(parse_answer("C’est difficile à dire.", options));
+    EXPECT_FALSE(parse_answer("D'après ce portrait, je ne sais pas.", options));
+    for (std::size_t i = 0; i < options.size(); ++i) {
+        EXPECT_EQ(parse_answer("C'est bien ceci : " + options[i], options), i) << options[i];
+    }
+}
+
 } // namespace
 } // namespace valuelens

@@ -3,9 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "base/file.h"
+#include "concepts/questionnaire.h"
 #include "evaluate/fake_respondent.h"
 #include "support/expect_error.h"
 #include "support/temp_folder.h"
@@ -99,6 +101,34 @@ TEST_F(Portrait, ReplyThatDoesNotFitIsLeftOutOfItsPartAlone) {
     EXPECT_EQ(dropped(result, "too_long_to_read"), 1u);
     EXPECT_EQ(result.find("logprob_per_token")->scores[0].n, 2u);
     EXPECT_EQ(result.find("similarity")->scores[0].n, 3u);
+}
+
+TEST_F(Portrait, ALogProbabilityThatIsNoNumberIsDroppedAndCounted) {
+    respondent_.on_read = [](const Passage & passage, std::size_t variant) -> PassageScore {
+        return {variant == 1 && passage.reply == "Pray." ? std::nan("") : -3, 3};
+    };
+    const Evaluation result = run({});
+    ASSERT_EQ(dropped(result, "not_finite"), 1u);
+    EXPECT_EQ(dropped(result, "too_long_to_read"), 0u);
+    const EvaluationDrop & drop = *std::find_if(result.dropped.begin(), result.dropped.end(),
+                                                [](const auto & each) { return each.reason == "not_finite"; });
+    EXPECT_EQ(drop.variant, "steered");
+    EXPECT_EQ(drop.unit, "replies");
+    EXPECT_EQ(result.find("logprob_per_token")->scores[0].n, 3u);
+    EXPECT_EQ(result.find("logprob_per_token")->scores[1].n, 2u);
+}
+
+TEST_F(Portrait, ParsedRepliesAreComparedOnTheFramesThatBothHave) {
+    // The base loses one frame; where it answers, the variant is one step above it, and in the lost one far below.
+    const AnswerScale scale = *shipped_questionnaire_texts("en").similarity;
+    respondent_.on_answer = [&](const std::string & prompt, std::size_t variant) -> std::optional<std::string> {
+        const bool lost = prompt.starts_with("Somebody wrote");
+        return variant == 0 ? (lost ? "hm" : scale.options[2]) : scale.options[lost ? 5 : 1];
+    };
+    const Evaluation result = run({.reading = AnswerReading::greedy});
+    EXPECT_EQ(result.find("similarity")->differences[1].estimate.value, 1);
+    EXPECT_EQ(result.find("similarity")->differences[1].n, 3u);
+    EXPECT_EQ(result.find("logprob_per_token")->differences[1].estimate.value, 1) << "is read in one way";
 }
 
 TEST_F(Portrait, OptionsThatLeaveNothingAreRefused) {

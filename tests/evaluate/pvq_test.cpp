@@ -1,5 +1,6 @@
 // The value questionnaire, answered by a fake.
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -66,6 +67,55 @@ TEST(Pvq, ScoresTheShippedPortraitsRawAndCentred) {
     EXPECT_TRUE(result.dropped.empty());
     EXPECT_EQ(result.model_name, "fake");
     EXPECT_THAT(result.settings, testing::Contains(testing::Pair("language", "en")));
+}
+
+TEST(Pvq, AModelThatWouldRatherSaySomethingElseIsNoted) {
+    FakeRespondent respondent;
+    respondent.on_score = [](const std::string &, std::size_t n, std::size_t) {
+        return std::vector<double>(n, std::log(1e-4));
+    };
+    EXPECT_THAT(
+        pvq_task({}, schwartz10())->run(respondent, {.limit = 2, .bootstraps = 0}).notes,
+        testing::Contains(testing::HasSubstr("option_mass: the model as it is answers with one of the options in "
+                                             "0.06 %")));
+    care_for_power(respondent, {});
+    EXPECT_TRUE(pvq_task({}, schwartz10())->run(respondent, {.limit = 2, .bootstraps = 0}).notes.empty());
+}
+
+std::string setting(const Evaluation & evaluation, const std::string & name) {
+    for (const auto & [key, value] : evaluation.settings) {
+        if (key == name) {
+            return value;
+        }
+    }
+    return "";
+}
+
+TEST(Pvq, SaysWhatConceptsAndKeyItRestsOn) {
+    FakeRespondent respondent;
+    care_for_power(respondent, {});
+    const EvaluationOptions brief = {.limit = 2, .bootstraps = 0};
+    const Evaluation result = pvq_task({}, schwartz10())->run(respondent, brief);
+    EXPECT_EQ(setting(result, "concepts"), schwartz10().name);
+    ConceptSet changed = schwartz10();
+    changed.concepts.front().definition += " and more";
+    const std::string hash = setting(result, "concepts_sha256");
+    EXPECT_EQ(hash.size(), 64u);
+    EXPECT_NE(setting(pvq_task({}, changed)->run(respondent, brief), "concepts_sha256"), hash);
+
+    TempFolder folder;
+    std::string statements;
+    for (int i = 1; i <= 2; ++i) {
+        statements += fmt::format("statement {}\n", i);
+    }
+    write_file(folder / "form.txt", statements);
+    const std::string key = "name = \"mine\"\nitems = 2\n[values]\npower = [1]\nsecurity = [2]\n";
+    write_file(folder / "key.toml", key);
+    const Evaluation keyed =
+        pvq_task({.input = folder / "form.txt", .key = (folder / "key.toml").string()}, schwartz10())
+            ->run(respondent, brief);
+    EXPECT_EQ(setting(keyed, "key"), "key.toml");
+    EXPECT_EQ(setting(keyed, "key_sha256"), sha256_hex(key));
 }
 
 TEST(Pvq, SpeaksTheLanguagesThatAreShipped) {

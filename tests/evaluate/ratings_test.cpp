@@ -4,8 +4,10 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <limits>
 
 #include "evaluate/fake_respondent.h"
+#include "evaluate/option_scores.h"
 
 namespace valuelens {
 namespace {
@@ -112,6 +114,59 @@ TEST(Ratings, AFrameCountsWhereBothOrdersWereAnswered) {
     EXPECT_TRUE(std::isnan(ratings.rating[1][0]));
     EXPECT_EQ(ratings.rating[1][1], 2);
     EXPECT_EQ(ratings.unrated[0], 1u);
+}
+
+TEST(Ratings, VariantsThatLostDifferentFramesAreComparedOnThoseThatBothHave) {
+    FakeRespondent respondent;
+    // Of item 0 the base loses the first frame. The variant is above it there and below it in the second.
+    respondent.on_answer = [](const std::string & prompt, std::size_t variant) -> std::optional<std::string> {
+        if (variant == 0) {
+            return prompt.starts_with("item 0?") ? "hm" : "perhaps";
+        }
+        return prompt.ends_with("one") ? "yes" : "no";
+    };
+    const Ratings ratings = rate_two(respondent, AnswerReading::greedy);
+    EXPECT_THAT(ratings.rating[0], testing::ElementsAre(2, 2)) << "means that compare different questions";
+    ASSERT_EQ(ratings.shared[0].size(), 2u);
+    EXPECT_EQ(ratings.shared[0][1].variant, 1);
+    EXPECT_EQ(ratings.shared[0][1].base, 2);
+    EXPECT_TRUE(ratings.shared[1].empty()) << "nothing is lost of item 1";
+}
+
+TEST(Ratings, WhereNothingIsLostTheyAreTheMeansInTheOrderOfTheQuestions) {
+    FakeRespondent respondent;
+    const auto logprobs = [](const std::string & prompt) {
+        return std::vector<double>{-0.3, -1.1 - 0.01 * static_cast<double>(prompt.size()), -2.7};
+    };
+    respondent.on_score = [&](const std::string & prompt, std::size_t, std::size_t) {
+        return logprobs(prompt);
+    };
+    const Ratings ratings = rate_two(respondent, AnswerReading::logprobs);
+    double sum = 0;
+    double mass = 0;
+    for (std::size_t prompt = 0; prompt < 4; ++prompt) {
+        const OptionScores scores = option_scores(logprobs(respondent.prompts[prompt]));
+        const std::vector<double> points =
+            prompt % 2 == 0 ? std::vector<double>{3, 2, 1} : std::vector<double>{1, 2, 3};
+        sum += expected_score(scores.probabilities, points);
+        mass += scores.mass;
+    }
+    EXPECT_EQ(ratings.rating[0][1], sum / 4) << "to the last bit";
+    EXPECT_EQ(ratings.mass[0][1], mass / 4);
+    EXPECT_TRUE(ratings.shared[0].empty());
+}
+
+TEST(Ratings, OptionsWithoutAnyProbabilityAreNoAnswer) {
+    FakeRespondent respondent;
+    respondent.on_score = [](const std::string & prompt, std::size_t n, std::size_t variant) {
+        const bool overflowed = variant == 0 && prompt.starts_with("item 1");
+        return overflowed ? std::vector<double>(n, -std::numeric_limits<double>::infinity()) : sure_of(0, n);
+    };
+    const Ratings ratings = rate_two(respondent, AnswerReading::logprobs);
+    EXPECT_TRUE(std::isnan(ratings.rating[1][0]));
+    EXPECT_FALSE(std::isnan(ratings.rating[1][1]));
+    EXPECT_THAT(ratings.not_finite, testing::ElementsAre(1u, 0u));
+    EXPECT_EQ(ratings.too_long, 0u);
 }
 
 TEST(Ratings, LogitsThatAreNoNumbersAreDroppedAndCounted) {

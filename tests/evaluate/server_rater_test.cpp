@@ -43,6 +43,7 @@ TEST_F(ServerRaterTest, TakesProbabilitiesOfTheFirstToken) {
     Evaluation described;
     judge->describe(described, "judge");
     EXPECT_THAT(described.settings, testing::Contains(testing::Pair("judge_answers", "logprobs of a server")));
+    EXPECT_THAT(described.settings, testing::Contains(testing::Pair("judge_server", "http://fake/v1")));
 }
 
 TEST_F(ServerRaterTest, WithoutProbabilitiesItIsAskedForJsonAndAskedAgain) {
@@ -64,6 +65,18 @@ TEST_F(ServerRaterTest, WithoutProbabilitiesItIsAskedForJsonAndAskedAgain) {
     EXPECT_TRUE(std::isnan(verdicts[1].mass));
     EXPECT_THAT(asked.back().messages[0].content, HasSubstr("{\"answer\": X}"));
     EXPECT_GT(asked.back().temperature, 0) << "the third time it draws";
+}
+
+TEST_F(ServerRaterTest, IsCalledByItsPartInMessages) {
+    struct Messages : ProgressSink {
+        void message(LogLevel, std::string_view text) override { all += text; }
+        std::string all;
+    } messages;
+    const auto classifier = make_server_rater(
+        std::make_unique<FakeService>([](const ChatRequest &) { return answered("{\"answer\": 9}"); }, &asked),
+        {.role = "classifier"}, messages, {});
+    EXPECT_THAT(messages.all, testing::StartsWith("classifier: "));
+    EXPECT_THAT(messages.all, HasSubstr("gives no probabilities"));
 }
 
 TEST_F(ServerRaterTest, WhatCannotBeReadOrIsRejectedIsNoVerdict) {

@@ -139,6 +139,22 @@ TEST(Summarize, DifferencesRestOnTheItemsThatBothHave) {
     EXPECT_EQ(row.differences[0].n, 0u);
 }
 
+TEST(Summarize, DifferencesRestOnTheQuestionsThatBothHave) {
+    Evaluation evaluation = two_variants({{"1", "1", {"a"}, {{2, 5}}, {{{2, 2}, {6, 1}}}},
+                                          {"2", "2", {"a"}, {{4, 4}}},
+                                          {"3", "3", {"b"}, {{9, 3}}, {{{9, 9}, {}}}}});
+    summarize(evaluation, {"a", "b"});
+    const EvaluationRow & row = *evaluation.find("x");
+    EXPECT_EQ(row.scores[0].estimate.value, 5);
+    EXPECT_EQ(row.scores[1].estimate.value, 4);
+    EXPECT_EQ(row.scores[1].n, 3u);
+    EXPECT_EQ(row.differences[1].estimate.value, ((6 - 1) + (4 - 4)) / 2.0);
+    EXPECT_EQ(row.differences[1].n, 2u) << "the third shares no question with the base";
+    EXPECT_EQ(evaluation.find("x", "b")->differences[1].n, 0u);
+    EXPECT_EQ(row.differences[1].estimate.low, 0) << "resampled as the estimate is made";
+    EXPECT_EQ(row.differences[1].estimate.high, 5);
+}
+
 TEST(Summarize, SeedAloneDecidesTheIntervals) {
     Evaluation first = four_items();
     Evaluation again = four_items();

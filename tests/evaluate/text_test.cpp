@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "support/expect_error.h"
 
 namespace valuelens {
@@ -81,6 +83,8 @@ TEST(Text, LanguagesThatInstructionsAskFor) {
                                                              {"", ""}};
     for (const auto & [language, text] : samples) {
         EXPECT_EQ(language_of(text), language) << text;
+        EXPECT_TRUE(*language == 0 || std::ranges::binary_search(detected_languages(), std::string_view(language)))
+            << language;
     }
 }
 

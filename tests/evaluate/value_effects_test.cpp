@@ -9,6 +9,7 @@
 #include <numbers>
 
 #include "concepts/questionnaire.h"
+#include "evaluate/fake_rater.h"
 #include "evaluate/fake_respondent.h"
 #include "support/expect_error.h"
 #include "valuelens/rule_evaluations.h"
@@ -83,6 +84,28 @@ TEST(ValueEffects, AMatrixThatFollowsTheCircle) {
     EXPECT_NEAR(statistic(evaluation, "opposite_effect").estimate.value, -1, 1e-12);
 }
 
+TEST(ValueEffects, OfParsedAnswersRestOnTheFramesThatBothHave) {
+    FakeRespondent respondent({"base", "power", "tradition"});
+    respondent.on_answer = [](const std::string & prompt, std::size_t variant) -> std::optional<std::string> {
+        std::size_t drawn = variant;
+        for (const char c : prompt) {
+            drawn = (drawn * 31 + static_cast<unsigned char>(c)) % 65521;
+        }
+        return drawn % 11 < 2 ? "hm" : std::string(1, static_cast<char>('A' + drawn % 6));
+    };
+    const Evaluation result =
+        leakage_task({.reading = AnswerReading::greedy}, schwartz10())->run(respondent, {.bootstraps = 50});
+    const auto compared = std::count_if(result.items.begin(), result.items.end(),
+                                        [](const EvaluationItem & item) { return !item.shared.empty(); });
+    EXPECT_GT(compared, 5) << "frames are lost here and there";
+    const EffectMatrix matrix =
+        effects(result, {0}, value_variants(result, schwartz10()).front(), schwartz10()).front();
+    for (std::size_t value = 0; value < 10; ++value) {
+        const std::string id = schwartz10().concepts[value].id;
+        EXPECT_NEAR(matrix[0][value], result.find("likeness_centred", id)->differences[1].estimate.value, 1e-12);
+    }
+}
+
 TEST(ValueEffects, VariantsWithALabelAreReadTogether) {
     Evaluation evaluation = compass(0, "/shared@4");
     evaluation.variants[2].name = "east/prompted@2";
@@ -132,6 +155,16 @@ TEST(ValueEffects, WithoutAnglesThereIsANote) {
     EXPECT_THAT(evaluation.notes[0], testing::HasSubstr("winds"));
 }
 
+TEST(ValueEffects, ValuesWithoutItemsAreNamedAndNotCounted) {
+    Evaluation evaluation = compass(0);
+    evaluation.name = "leakage";
+    std::erase_if(evaluation.items, [](const EvaluationItem & item) { return item.groups.front() == "east"; });
+    add_leakage(evaluation, 0, four_winds());
+    EXPECT_EQ(statistic(evaluation, "target_effect").n, 3u);
+    EXPECT_EQ(statistic(evaluation, "neighbour_effect").n, 4u);
+    EXPECT_THAT(evaluation.notes, testing::Contains(testing::HasSubstr("no item measures east")));
+}
+
 TEST(Leakage, NeedsVariantsThatNameAValue) {
     FakeRespondent respondent({"base", "steered"});
     expect_error(ErrorKind::usage, {"leakage", "{value}"},
@@ -178,6 +211,25 @@ TEST(CrossLingual, PutsLanguagesSideBySideAndTellsTransfer) {
     EXPECT_EQ(result.statistics[2].subject, "ko");
     EXPECT_NEAR(result.statistics[2].estimate.value, -centred, 1e-9);
     EXPECT_THAT(result.settings, testing::Contains(testing::Pair("languages", "en,ko")));
+}
+
+TEST(CrossLingual, ALanguageWithoutAnswersLeavesTheOthers) {
+    FakeRespondent respondent({"base", "power"});
+    const std::string en = shipped_questionnaire_texts("en").likeness.options[2];
+    bool english = true;
+    respondent.on_answer = [&](const std::string & prompt, std::size_t variant) -> std::optional<std::string> {
+        const bool in_english = prompt.find(". " + en + "\n") != std::string::npos;
+        return in_english && english ? shipped_questionnaire_texts("en").likeness.options[variant] : "hmm";
+    };
+    const auto task =
+        cross_lingual_task({.pvq = {.reading = AnswerReading::greedy}, .languages = {"en", "ko"}}, schwartz10());
+    const Evaluation result = task->run(respondent, {.bootstraps = 20});
+    EXPECT_NEAR(result.find("likeness_en", "power")->differences[1].estimate.value, -1, 1e-9);
+    EXPECT_TRUE(std::isnan(result.find("likeness_ko", "power")->scores[0].estimate.value));
+    EXPECT_THAT(result.notes, testing::Contains(testing::HasSubstr("no item has a score in ko")));
+    EXPECT_GT(test::dropped(result, "unparsable_ko"), 0u);
+    english = false;
+    expect_error(ErrorKind::bad_input, {"cross-lingual: no item is left"}, [&] { task->run(respondent, {}); });
 }
 
 TEST(CrossLingual, RefusesWhatIsNoListOfLanguages) {

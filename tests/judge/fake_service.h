@@ -17,6 +17,7 @@ public:
         : answer_(std::move(answer)), asked_(asked) {}
 
     const std::string & model() const override { return model_; }
+    std::string address() const override { return "http://fake/v1"; }
 
     void ask_all(std::span<const ChatRequest> requests, const OnDone & on_done, std::stop_token stop) override {
         for (std::size_t i = requests.size(); i-- > 0;) { // any order is allowed

@@ -1,0 +1,54 @@
+// What a model's log-probabilities are read into, on a model of random weights.
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "evaluate/option_scores.h"
+#include "evaluate/respondent.h"
+#include "support/temp_folder.h"
+#include "support/tiny_language_model.h"
+
+namespace valuelens {
+namespace {
+
+using test::TinyLanguageModel;
+
+class ModelRespondentTest : public testing::Test {
+protected:
+    std::unique_ptr<Respondent> respondent(const TinyLanguageModel & model, int ctx_size = 0) {
+        auto loaded = Model::load({.path = model.write(folder_ / "m.gguf"), .threads = 1});
+        return make_model_respondent(std::move(loaded), {.parallel = 4, .ctx_size = ctx_size},
+                                     evaluation_variants({}, {}, nullptr), silent_progress(), {});
+    }
+
+    /// Options of several bytes, so that their whole texts are read.
+    std::vector<std::string> texts_ = {"yes", "no"};
+    TempFolder folder_;
+};
+
+TEST_F(ModelRespondentTest, APromptThatDoesNotFitHasNoScores) {
+    const auto asked = respondent(TinyLanguageModel::dense(), 64);
+    const std::vector<std::string> prompts = {"Short?", std::string(200, 'x') + "?"};
+    const auto scores = asked->score("test", prompts, texts_);
+    ASSERT_EQ(scores[0].size(), 2u);
+    EXPECT_TRUE(all_finite(scores[0]));
+    EXPECT_TRUE(scores[1].empty());
+}
+
+TEST_F(ModelRespondentTest, LogitsThatAreNoNumbersAreNotTakenForAPromptThatDoesNotFit) {
+    TinyLanguageModel broken = TinyLanguageModel::dense();
+    std::vector<float> & output = broken.tensor("output.weight").values;
+    constexpr std::size_t token = 3 + 'z'; // bytes follow unknown, begin and end
+    output[token * TinyLanguageModel::n_embd] = std::numeric_limits<float>::quiet_NaN();
+    const auto asked = respondent(broken);
+    for (const std::vector<std::string> & options : {texts_, std::vector<std::string>{"A", "B"}}) {
+        const auto scores = asked->score("test", std::vector<std::string>{"Short?"}, options);
+        ASSERT_EQ(scores[0].size(), 2u) << options[0];
+        EXPECT_FALSE(all_finite(scores[0])) << options[0];
+    }
+}
+
+} // namespace
+} // namespace valuelens
