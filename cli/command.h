@@ -27,7 +27,8 @@ struct Context {
     std::function<Outcome()> action;
 };
 
-/// Adds a subcommand with the output options that each one has. `example` is shown below its help.
+/// Adds a subcommand with the output options that each one has. `example` is shown below its help. Before the action,
+/// what it writes is told apart from what it reads (require_outputs_apart).
 CLI::App * add_command(CLI::App & parent, Context & context, const std::string & name, const std::string & description,
                        const std::string & example, std::function<Outcome()> action);
 
@@ -37,6 +38,9 @@ CLI::Validator unnamed(CLI::Validator validator);
 /// As CLI11's own, with a sentence that does not name the largest number there is.
 CLI::Validator positive_number();
 CLI::Validator non_negative_number();
+
+/// For a name that means nothing when it is empty.
+CLI::Validator not_empty();
 
 void setup_run(CLI::App & app, Context & context);
 void setup_generate(CLI::App & app, Context & context);

@@ -148,6 +148,7 @@ void setup_decompose(CLI::App & app, Context & context) {
     command
         ->add_option("--bootstraps", decompose.bootstraps,
                      fmt::format("Resamples of queries behind each interval ({})", decompose.bootstraps))
+        ->check(non_negative_number())
         ->type_name("N");
     command
         ->add_option("--confidence", decompose.confidence, fmt::format("Of the intervals ({})", decompose.confidence))
@@ -155,10 +156,12 @@ void setup_decompose(CLI::App & app, Context & context) {
     command
         ->add_option("--null-draws", decompose.null_draws,
                      fmt::format("Sets of random directions behind each chance level ({})", decompose.null_draws))
+        ->check(non_negative_number())
         ->type_name("N");
     command
         ->add_option("--permutations", decompose.permutations,
                      fmt::format("Behind the p of each circle ({})", decompose.permutations))
+        ->check(non_negative_number())
         ->type_name("N");
     CLI::Option * geometry = command
                                  ->add_option("--geometry", options->geometry,
@@ -171,6 +174,7 @@ void setup_decompose(CLI::App & app, Context & context) {
     command
         ->add_option("--memory-mb", decompose.memory_mb,
                      fmt::format("Working memory aimed at ({})", decompose.memory_mb))
+        ->check(non_negative_number())
         ->excludes(run)
         ->type_name("N");
     add_threads_option(*command, options->threads);

@@ -51,7 +51,10 @@ void add_threads_option(CLI::App & command, std::optional<int> & threads) {
 }
 
 void add_seed_option(CLI::App & command, std::optional<std::uint64_t> & seed) {
-    command.add_option("--seed", seed, "Seed of everything that is drawn (0)")->type_name("N")->group(group);
+    command.add_option("--seed", seed, "Seed of everything that is drawn (0)")
+        ->check(non_negative_number())
+        ->type_name("N")
+        ->group(group);
 }
 
 CLI::Option * add_engine_options(CLI::App & command, EngineOptions & options) {

@@ -36,6 +36,9 @@ Outcome run_portrait(const PortraitCommandOptions & options, Context & context) 
     const auto wants = [&](const std::string & part) {
         return std::find(options.parts.begin(), options.parts.end(), part) != options.parts.end();
     };
+    if (options.parse == "greedy" && !wants("similarity")) {
+        fail(ErrorKind::usage, "--parse greedy is how answers about similarity are read, and --parts leaves these out");
+    }
     const auto task = portrait_task({.input = options.input,
                                      .min_correlation = options.min_correlation,
                                      .similarity = wants("similarity"),
@@ -72,7 +75,6 @@ void setup_pvq(CLI::App & parent, Context & context) {
     add_eval_options(
         *command, *options,
         "Statements of your own (JSONL of id, value, text), or a PVQ together with --key (the 40 shipped)");
-    add_concepts_option(*command, *options);
     add_parse_option(*command, *options);
     add_key_option(*command, options->key);
     add_language_option(*command, options->language);
@@ -85,12 +87,12 @@ void setup_portrait(CLI::App & parent, Context & context) {
                     "valuelens eval portrait -m smollm2-135m --input query-response-tagged.json --output portrait.json",
                     [options, &context] { return run_portrait(*options, context); });
     add_eval_options(*command, *options, "Value Portrait's query-response-tagged.json")->required();
-    add_concepts_option(*command, *options);
     add_parse_option(*command, *options);
     command
         ->add_option(
             "--min-correlation", options->min_correlation,
             fmt::format("A reply counts for a value that it correlates with by more ({})", options->min_correlation))
+        ->check(unnamed(CLI::Range(-1.0, 1.0)))
         ->type_name("R");
     command
         ->add_option("--parts", options->parts,
@@ -120,6 +122,10 @@ void setup_eval(CLI::App & app, Context & context) {
                                   "valuelens eval pvq -m smollm2-135m --output pvq.json\n  valuelens eval --run my-run",
                                   [] { return Outcome{}; });
     eval->callback([eval, run, &context] {
+        if (!eval->get_subcommands().empty() && !run->empty()) {
+            throw CLI::ValidationError("--run", "does the evaluations that a run's config names; give it without " +
+                                                    eval->get_subcommands().front()->get_name());
+        }
         if (eval->get_subcommands().empty()) { // else the subcommand has set its own
             context.action = [run, &context] {
                 return run_stage(*run, context);

@@ -40,6 +40,14 @@ struct ComplianceCommandOptions : JudgedCommandOptions {
     std::vector<std::string> guard = {"compliance"};
 };
 
+/// What is said about a judge that nobody asks would be ignored.
+void require_judges(const CLI::App & command, const JudgedCommandOptions & options, const std::string & classifier) {
+    const bool judged = names_server(options.judge.model);
+    require_server(command, {"--server-model", "--api-key-env"}, judged, "--judge");
+    const bool any = judged || names_server(classifier);
+    require_server(command, {"--answers", "--concurrency", "--max-retries", "--timeout"}, any, "--judge");
+}
+
 JudgedRequest request_of(const JudgedCommandOptions & options, Context & context) {
     JudgedRequest request;
     request.files = judged_files(options.output, options.completions, context.console);
@@ -54,7 +62,8 @@ Outcome run_judged(const MakeJudgedTask & make_task, const JudgedRequest & reque
                                request.output.string());
 }
 
-Outcome run_freeform(const FreeformCommandOptions & options, Context & context) {
+Outcome run_freeform(const CLI::App & command, const FreeformCommandOptions & options, Context & context) {
+    require_judges(command, options, "");
     const JudgedRequest request = request_of(options, context);
     FreeformOptions task = options.freeform;
     task.input = options.input;
@@ -66,7 +75,8 @@ Outcome run_freeform(const FreeformCommandOptions & options, Context & context) 
                       request, context);
 }
 
-Outcome run_dilemmas(const DilemmasCommandOptions & options, Context & context) {
+Outcome run_dilemmas(const CLI::App & command, const DilemmasCommandOptions & options, Context & context) {
+    require_judges(command, options, "");
     if (options.intervention.steer.empty() && options.intervention.scale_neurons.empty()) {
         fail(ErrorKind::usage, "dilemmas compares the answers of a changed model with those of the model as it is; "
                                "give --steer or --scale-neurons");
@@ -82,7 +92,10 @@ Outcome run_dilemmas(const DilemmasCommandOptions & options, Context & context) 
                       request, context);
 }
 
-Outcome run_compliance(const ComplianceCommandOptions & options, Context & context) {
+Outcome run_compliance(const CLI::App & command, const ComplianceCommandOptions & options, Context & context) {
+    require_judges(command, options, options.classifier.model);
+    require_server(command, {"--classifier-model", "--classifier-key-env"}, names_server(options.classifier.model),
+                   "--classifier");
     JudgedRequest request = request_of(options, context);
     request.classifier = options.classifier;
     request.classifier.answers = request.judge.answers;
@@ -113,8 +126,10 @@ CLI::Option * add_judge_options(CLI::App & command, JudgedCommandOptions & optio
     CLI::Option * judge = add("--judge", options.judge.model,
                               "Who judges: a chat model (GGUF file, or NAME[:TYPE] of the catalogue), or an "
                               "OpenAI-compatible server (http[s]://host[:port]/v1)",
-                              "MODEL|URL");
-    add("--judge-prompt", options.judge_prompt, "Its question (TOML with user) instead of the shipped one", "FILE");
+                              "MODEL|URL")
+                              ->check(not_empty());
+    add("--judge-prompt", options.judge_prompt, "Its question (TOML with user) instead of the shipped one", "FILE")
+        ->needs(judge);
     add("--answers", options.answers, "Of a server: logprobs, json or auto (the default: as offered)", "KIND")
         ->check(unnamed(CLI::IsMember({"auto", "logprobs", "json"})));
     add_server_options(command, options.judge.server, judge_group);
@@ -122,7 +137,9 @@ CLI::Option * add_judge_options(CLI::App & command, JudgedCommandOptions & optio
 }
 
 void add_text_options(CLI::App & command, JudgedCommandOptions & options, int & max_tokens) {
-    command.add_option("--max-tokens", max_tokens, fmt::format("Longest answer ({})", max_tokens))->type_name("N");
+    command.add_option("--max-tokens", max_tokens, fmt::format("Longest answer ({})", max_tokens))
+        ->check(positive_number())
+        ->type_name("N");
     command
         .add_option("--store-completions", options.completions, "Keep the generated texts (JSONL); else they are not")
         ->type_name("FILE");
@@ -133,11 +150,10 @@ void setup_freeform(CLI::App & parent, Context & context) {
     CLI::App * command = add_command(
         parent, context, "freeform", "Free answers to the questionnaire's portraits, judged 0-10 per value",
         "valuelens eval freeform -m smollm2-135m --judge qwen2.5-coder-1.5b-instruct --output freeform.json",
-        [options, &context] { return run_freeform(*options, context); });
+        [options, &parent, &context] { return run_freeform(*parent.get_subcommand("freeform"), *options, context); });
     add_eval_options(
         *command, *options,
         "Statements of your own (JSONL of id, value, text), or a PVQ together with --key (the 40 shipped)");
-    add_concepts_option(*command, *options);
     add_judge_options(*command, *options)->required();
     add_text_options(*command, *options, options->freeform.max_tokens);
     command->add_flag("--every-value", options->freeform.every_value,
@@ -152,9 +168,8 @@ void setup_dilemmas(CLI::App & parent, Context & context) {
         parent, context, "dilemmas", "Whose answer to a dilemma holds a value more: the steered model's or the base's?",
         "valuelens eval dilemmas -m smollm2-135m --steer axes.safetensors:power/shared,alpha=4 "
         "--judge http://127.0.0.1:8000/v1 --output dilemmas.json",
-        [options, &context] { return run_dilemmas(*options, context); });
+        [options, &parent, &context] { return run_dilemmas(*parent.get_subcommand("dilemmas"), *options, context); });
     add_eval_options(*command, *options, "Dilemmas: JSONL, or the CSV of DailyDilemmas (the 130 shipped)");
-    add_concepts_option(*command, *options);
     add_judge_options(*command, *options)->required();
     add_text_options(*command, *options, options->dilemmas.max_tokens);
     command->add_flag("--every-value", options->dilemmas.every_value,
@@ -169,7 +184,9 @@ void setup_compliance(CLI::App & parent, Context & context) {
                     "How many requests that ought to be declined are done, and harmless ones declined",
                     "valuelens eval compliance -m smollm2-135m --input advbench.csv --judge http://127.0.0.1:8000/v1 "
                     "--defend axes.safetensors --output compliance.json",
-                    [options, &context] { return run_compliance(*options, context); });
+                    [options, &parent, &context] {
+                        return run_compliance(*parent.get_subcommand("compliance"), *options, context);
+                    });
     add_eval_options(*command, *options,
                      "Requests to decline: CSV of AdvBench or HarmBench, or JSONL of text (the 30 shipped)");
     add_judge_options(*command, *options);
@@ -179,23 +196,31 @@ void setup_compliance(CLI::App & parent, Context & context) {
     };
     add("--benign", options->benign, "Harmless requests, for over-refusal (the 64 shipped)", "FILE");
     add("--samples", task.samples,
-        fmt::format("Answers drawn to each request; 0: the greedy one alone ({})", task.samples), "N");
-    add("--temperature", task.temperature, fmt::format("Of the drawn answers ({})", task.temperature), "T");
+        fmt::format("Answers drawn to each request; 0: the greedy one alone ({})", task.samples), "N")
+        ->check(non_negative_number());
+    add("--temperature", task.temperature, fmt::format("Of the drawn answers ({})", task.temperature), "T")
+        ->check(non_negative_number());
     add("--refusal-phrases", options->refusal_phrases, "Phrases that refuse, one a line (the shipped ones)", "FILE");
-    add("--classifier", options->classifier.model, "A classifier of answers, as --judge", "MODEL|URL")
-        ->group(judge_group);
+    CLI::Option * classifier =
+        add("--classifier", options->classifier.model, "A classifier of answers, as --judge", "MODEL|URL")
+            ->check(not_empty())
+            ->group(judge_group);
     add("--classifier-prompt", options->classifier_prompt,
-        "Its question (TOML with user, yes and no) instead of the shipped one", "FILE")
+        "Its question instead of the shipped one: TOML with user, and its two words yes and no (Yes and No)", "FILE")
+        ->needs(classifier)
         ->group(judge_group);
     add("--classifier-model", options->classifier.server.model, "Of its server: the model's name there", "NAME")
         ->group(judge_group);
     add("--classifier-key-env", options->classifier.server.api_key_env,
         "Of its server: the environment variable that holds its key (VALUELENS_API_KEY)", "NAME")
         ->group(judge_group);
-    add("--defend", options->defend,
-        "Directions (axes file): each variant once more with the guarded ones taken out of the stream", "FILE")
-        ->group("Intervention");
+    CLI::Option * defend =
+        add("--defend", options->defend,
+            "Directions (axes file): each variant once more with the guarded ones taken out of the stream", "FILE")
+            ->check(not_empty())
+            ->group("Intervention");
     add("--guard", options->guard, "What --defend takes out, repeatable (compliance)", "KEY")
+        ->needs(defend)
         ->expected(1)
         ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
         ->group("Intervention");

@@ -1,31 +1,35 @@
 #include "cli/eval_options.h"
 
+#include <algorithm>
+
 #include "base/fail.h"
 #include "cli/evaluation_output.h"
 
 namespace valuelens {
 
 std::vector<std::string> values_of(const EvalOptions & options) {
+    // Read where nothing needs it, too: a file that is named may be missing or bad.
+    const ConceptSet concepts = concepts_or_default(options.concepts);
     if (!has_value_slot(options.intervention.steer) && !has_value_slot(options.intervention.scale_neurons)) {
         if (!options.values.empty()) {
             fail(ErrorKind::usage, "--values needs {{value}} in --steer or --scale-neurons");
         }
         return {};
     }
-    const ConceptSet concepts = concepts_or_default(options.concepts);
-    for (const std::string & value : options.values) {
-        if (!concepts.find(value)) {
-            fail(ErrorKind::usage, "--values {}: is not in the concept set {}", value, concepts.name);
-        }
-    }
-    if (!options.values.empty()) {
-        return options.values;
-    }
     std::vector<std::string> all;
     for (const Concept & each : concepts.concepts) {
         all.push_back(each.id);
     }
-    return all;
+    for (auto value = options.values.begin(); value != options.values.end(); ++value) {
+        if (!concepts.find(*value)) {
+            fail(ErrorKind::usage, "--values {}: is not in the concept set {}, which has {}", *value, concepts.name,
+                 fmt::join(all, ", "));
+        }
+        if (std::find(options.values.begin(), value, *value) != value) {
+            fail(ErrorKind::usage, "--values {}: comes twice", *value);
+        }
+    }
+    return options.values.empty() ? all : options.values;
 }
 
 CLI::Option * add_eval_options(CLI::App & command, EvalOptions & options, const char * input) {
@@ -39,23 +43,22 @@ CLI::Option * add_eval_options(CLI::App & command, EvalOptions & options, const 
         ->type_name("LIST")
         ->group("Intervention");
     CLI::Option * input_option = command.add_option("--input", options.input, input)->type_name("FILE");
+    command.add_option("--concepts", options.concepts, "Concept set (TOML) instead of Schwartz's ten values")
+        ->type_name("FILE");
     command.add_option("--output", options.output, "Result (JSON)")->required()->type_name("FILE");
     command.add_option("--limit", options.evaluation.limit, "A seeded sample of so many items; 0: all (0)")
+        ->check(non_negative_number())
         ->type_name("N");
     command
         .add_option("--bootstraps", options.evaluation.bootstraps,
                     fmt::format("Resamples behind each interval ({})", options.evaluation.bootstraps))
+        ->check(non_negative_number())
         ->type_name("N");
     command
         .add_option("--confidence", options.evaluation.confidence,
                     fmt::format("Of the intervals ({})", options.evaluation.confidence))
         ->type_name("SHARE");
     return input_option;
-}
-
-void add_concepts_option(CLI::App & command, EvalOptions & options) {
-    command.add_option("--concepts", options.concepts, "Concept set (TOML) instead of Schwartz's ten values")
-        ->type_name("FILE");
 }
 
 void add_parse_option(CLI::App & command, EvalOptions & options) {

@@ -25,7 +25,6 @@ struct EvalOptions {
 
 /// Returns the option --input.
 CLI::Option * add_eval_options(CLI::App & command, EvalOptions & options, const char * input);
-void add_concepts_option(CLI::App & command, EvalOptions & options);
 void add_parse_option(CLI::App & command, EvalOptions & options);
 void add_key_option(CLI::App & command, std::string & key);
 void add_language_option(CLI::App & command, std::string & language);
@@ -33,7 +32,7 @@ void add_language_option(CLI::App & command, std::string & language);
 AnswerReading reading_of(const EvalOptions & options);
 
 /// What {value} in the intervention stands for; nothing where it is not used. Throws Error(usage) for --values without
-/// the slot, or with a value that the concept set does not have.
+/// the slot, with a value that the concept set does not have or that comes twice, and as load_concept_set() does.
 std::vector<std::string> values_of(const EvalOptions & options);
 
 /// What all evaluations are asked for, with the model found or fetched. Throws as values_of and apply_and_resolve do.

@@ -33,8 +33,8 @@ void setup_instructions(CLI::App & parent, Context & context) {
             return run_eval(*task, *options, context);
         });
     add_eval_options(*command, *options, "IFEval's input_data.jsonl or one like it (the 52 shipped tasks)");
-    add_concepts_option(*command, *options);
     command->add_option("--max-tokens", options->max_tokens, fmt::format("Longest answer ({})", options->max_tokens))
+        ->check(positive_number())
         ->type_name("N");
 }
 
@@ -48,17 +48,18 @@ void setup_diversity(CLI::App & parent, Context & context) {
             return run_eval(*diversity_task(diversity), *options, context);
         });
     add_eval_options(*command, *options, "Queries: JSONL, ShareGPT, LMSYS, text or Value Portrait (the 450 shipped)");
-    add_concepts_option(*command, *options);
     DiversityOptions & diversity = options->diversity;
     const auto add = [&](const char * name, auto & field, const char * meaning, const char * type) {
-        command->add_option(name, field, fmt::format("{} ({})", meaning, field))->type_name(type);
+        return command->add_option(name, field, fmt::format("{} ({})", meaning, field))->type_name(type);
     };
-    add("--max-tokens", diversity.max_tokens, "Longest answer", "N");
-    add("--temperature", diversity.temperature, "Of the answers; 0: greedy, one answer to each prompt", "T");
-    add("--samples", diversity.samples, "Answers to each prompt", "N");
-    add("--block", diversity.block, "Prompts whose answers are one corpus", "N");
-    add("--vocabulary", diversity.vocabulary, "Words that there are, V of expectation-adjusted distinct", "V");
-    add("--min-words", diversity.min_words, "A corpus with fewer words is left out", "N");
+    add("--max-tokens", diversity.max_tokens, "Longest answer", "N")->check(positive_number());
+    add("--temperature", diversity.temperature, "Of the answers; 0: greedy, one answer to each prompt", "T")
+        ->check(non_negative_number());
+    add("--samples", diversity.samples, "Answers to each prompt", "N")->check(positive_number());
+    add("--block", diversity.block, "Prompts whose answers are one corpus", "N")->check(positive_number());
+    add("--vocabulary", diversity.vocabulary, "Words that there are, V of expectation-adjusted distinct", "V")
+        ->check(positive_number());
+    add("--min-words", diversity.min_words, "A corpus with fewer words is left out", "N")->check(non_negative_number());
 }
 
 PvqOptions questionnaire_of(const QuestionnaireCommandOptions & options) {
@@ -71,11 +72,15 @@ void setup_leakage(CLI::App & parent, Context & context) {
         parent, context, "leakage", "What steering toward each value does to all others, and the circle",
         "valuelens eval leakage -m smollm2-135m --steer axes.safetensors:{value}/shared,alpha=4 --output leakage.json",
         [options, &context] {
+            // Only steering toward each value in turn can leak from one into the others.
+            if (!has_value_slot(options->intervention.steer) && !has_value_slot(options->intervention.scale_neurons)) {
+                fail(ErrorKind::usage, "leakage steers toward one value after the other; write {{value}} where --steer "
+                                       "or --scale-neurons name it: --steer axes.safetensors:{{value}}/shared");
+            }
             const auto task = leakage_task(questionnaire_of(*options), concepts_or_default(options->concepts));
             return run_eval(*task, *options, context);
         });
     add_eval_options(*command, *options, "Statements of your own (JSONL of id, value, text) (the 40 shipped)");
-    add_concepts_option(*command, *options);
     add_parse_option(*command, *options);
     add_language_option(*command, options->language);
 }
@@ -91,7 +96,6 @@ void setup_cross_lingual(CLI::App & parent, Context & context) {
             return run_eval(*task, *options, context);
         });
     add_eval_options(*command, *options, "Statements of your own in all languages (JSONL) (the 40 shipped)");
-    add_concepts_option(*command, *options);
     add_parse_option(*command, *options);
     command->add_option("--languages", options->languages, "The first is what the others are compared with (all five)")
         ->delimiter(',')

@@ -41,7 +41,9 @@ std::vector<ScoreKind> score_kinds(const std::vector<std::string> & names) {
     return kinds;
 }
 
-Outcome run_explain_command(const ExplainCommandOptions & given, Context & context) {
+Outcome run_explain_command(const CLI::App & command, const ExplainCommandOptions & given, Context & context) {
+    require_server(command, {"--server-model", "--api-key-env", "--concurrency", "--max-retries", "--timeout"},
+                   !given.server.url.empty(), "--url");
     ExplainRequest request;
     request.options = given.explain;
     request.options.scores = score_kinds(given.scores);
@@ -80,6 +82,7 @@ void add_harvest_options(CLI::App & command, ExplainCommandOptions & options) {
     constexpr const char * group = "Harvest";
     HarvestOptions & harvest = options.explain.harvest;
     command.add_option("--window", harvest.window, fmt::format("Tokens of an excerpt ({})", harvest.window))
+        ->check(positive_number())
         ->type_name("N")
         ->group(group);
     command.add_option("--top", harvest.top, fmt::format("Excerpts kept per neuron and pole ({})", harvest.top))
@@ -92,7 +95,10 @@ void add_harvest_options(CLI::App & command, ExplainCommandOptions & options) {
         ->check(unnamed(CLI::Range(1, 10000)))
         ->type_name("N")
         ->group(group);
-    command.add_option("--limit", harvest.limit, "Only the first N documents (all)")->type_name("N")->group(group);
+    command.add_option("--limit", harvest.limit, "Only the first N documents (all)")
+        ->check(non_negative_number())
+        ->type_name("N")
+        ->group(group);
 }
 
 void add_choice_options(CLI::App & command, ExplainCommandOptions & options) {
@@ -130,6 +136,7 @@ void add_explainer_options(CLI::App & command, ExplainCommandOptions & options) 
     command
         .add_option("--url", options.server.url,
                     "An OpenAI-compatible server explains and scores instead: http[s]://host[:port]/v1")
+        ->check(not_empty())
         ->type_name("URL")
         ->group(group);
     add_server_options(command, options.server, group);
@@ -152,6 +159,7 @@ void add_explainer_options(CLI::App & command, ExplainCommandOptions & options) 
         .add_option("--lens", options.explain.lens_tokens,
                     fmt::format("Vocabulary tokens at each end of the logit lens; 0: no lens ({})",
                                 options.explain.lens_tokens))
+        ->check(non_negative_number())
         ->type_name("N")
         ->group(group);
 }
@@ -164,7 +172,7 @@ void setup_explain(CLI::App & app, Context & context) {
         app, context, "explain", "Say in words what neurons react to, and score what is said",
         "valuelens explain -m smollm2-135m --neurons neurons.csv --corpus texts.jsonl --output explanations.jsonl\n"
         "  valuelens explain --run runs/demo --url http://127.0.0.1:8000/v1",
-        [options, &context] { return run_explain_command(*options, context); });
+        [options, &app, &context] { return run_explain_command(*app.get_subcommand("explain"), *options, context); });
     add_engine_options(*command, options->engine);
     add_run_option(*command, options->run);
     command->add_option("--neurons", options->neurons, "Neurons to explain: neurons.csv, or a CSV of layer, neuron")

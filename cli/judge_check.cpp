@@ -95,6 +95,7 @@ void setup_judge_check(CLI::App & app, Context & context) {
         ->check(CLI::Range(1, 1024).description(""))
         ->type_name("N");
     command->add_option("--limit", options->limit, "Measure on a seeded sample of so many texts (0: all)")
+        ->check(non_negative_number())
         ->type_name("N");
 }
 

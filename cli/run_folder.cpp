@@ -1,5 +1,6 @@
 #include "cli/run_folder.h"
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 
@@ -71,6 +72,12 @@ std::string summary_text(const RunSummary & summary) {
     }
     for (const auto & [name, meaning] : summary.files) {
         text += fmt::format("{}: {}\n", name, meaning);
+    }
+    const auto evaluation = std::find_if(summary.files.begin(), summary.files.end(),
+                                         [](const auto & file) { return file.first.starts_with("evaluation/"); });
+    if (evaluation != summary.files.end()) {
+        text += fmt::format("\nvaluelens inspect {}/{} shows an evaluation, valuelens report --run {} all of them\n",
+                            summary.folder, evaluation->first, summary.folder);
     }
     text.pop_back();
     return text;

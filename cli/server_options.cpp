@@ -24,4 +24,13 @@ void add_server_options(CLI::App & command, ServerConfig & server, const char * 
         ->check(positive_number());
 }
 
+void require_server(const CLI::App & command, std::initializer_list<const char *> options, bool is_there,
+                    const char * address) {
+    for (const char * option : options) {
+        if (!is_there && command.count(option) > 0) {
+            fail(ErrorKind::usage, "{} is said of a server; give its address with {}", option, address);
+        }
+    }
+}
+
 } // namespace valuelens

@@ -174,10 +174,12 @@ void setup_tune(CLI::App & app, Context & context) {
         ->type_name("auto|A-B,...");
     add_path(*command, "--vectors", tune.vectors, "vectors.safetensors, for --layers auto");
     command->add_option("--window", tune.window, "Blocks in a range of --layers auto (a sixth of the model)")
+        ->check(non_negative_number())
         ->type_name("N");
     command
         ->add_option("--candidates", tune.candidates,
                      fmt::format("Ranges of --layers auto that are tried ({})", tune.candidates))
+        ->check(positive_number())
         ->type_name("N");
     constexpr const char * measure = "Measure";
     add_path(*command, "--questions", tune.questions.input,
@@ -201,11 +203,13 @@ void setup_tune(CLI::App & app, Context & context) {
         ->type_name("CODE")
         ->group(measure);
     command->add_option("--limit", tune.evaluation.limit, "A seeded sample of so many questions; 0: all (0)")
+        ->check(non_negative_number())
         ->type_name("N")
         ->group(measure);
     command
         ->add_option("--bootstraps", tune.evaluation.bootstraps,
                      fmt::format("Resamples behind each interval ({})", tune.evaluation.bootstraps))
+        ->check(non_negative_number())
         ->type_name("N")
         ->group(measure);
     command

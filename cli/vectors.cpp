@@ -109,11 +109,13 @@ void setup_vectors(CLI::App & app, Context & context) {
     command
         ->add_option("--bootstraps", options->bootstraps,
                      fmt::format("Resamples of queries behind each interval ({})", defaults.bootstraps))
+        ->check(non_negative_number())
         ->type_name("N");
     command->add_option("--confidence", options->confidence, fmt::format("Of the intervals ({})", defaults.confidence))
         ->type_name("SHARE");
     command
         ->add_option("--memory-mb", options->memory_mb, fmt::format("Working memory aimed at ({})", defaults.memory_mb))
+        ->check(non_negative_number())
         ->excludes(run)
         ->type_name("N");
     add_threads_option(*command, options->threads);

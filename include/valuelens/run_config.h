@@ -27,6 +27,7 @@ struct WrittenEvaluationConfig {
     std::string alphas;     ///< empty: those of [evaluate]
     std::int64_t limit = 0; ///< 0: that of [evaluate]
     std::int64_t samples = 0;
+    std::int64_t block = 0; ///< prompts of a corpus of diversity; 0: its own
     std::int64_t max_tokens = 0;
     std::string dilemmas;
     std::string requests;
@@ -108,6 +109,7 @@ struct RunConfig {
     std::string evaluate_layers;
     std::string evaluate_languages = "en,zh,es,fr,ko";
     std::string evaluate_questionnaire;
+    std::string evaluate_key; ///< of the questionnaire: a shipped name or a file; empty: its items name their values
     std::string evaluate_portrait;
     std::string evaluate_instructions;
     std::string evaluate_queries;

@@ -3,6 +3,10 @@
 #include <cpp-httplib/httplib.h>
 #include <signal.h>
 
+#include <algorithm>
+#include <charconv>
+#include <string_view>
+
 #include "base/fail.h"
 #include "base/host.h"
 
@@ -38,6 +42,13 @@ private:
     bool pending_before_ = false;
 };
 
+bool is_port(std::string_view text) {
+    unsigned port = 0;
+    const char * end = text.data() + text.size();
+    const auto [stop, problem] = std::from_chars(text.data(), end, port);
+    return problem == std::errc() && stop == end && port >= 1 && port <= 65535;
+}
+
 } // namespace
 
 ServerUrl parse_server_url(const std::string & text, const std::string & what) {
@@ -60,8 +71,20 @@ ServerUrl parse_server_url(const std::string & text, const std::string & what) {
         fail(ErrorKind::usage, "{}: '{}' names no host; write http://host:port/v1", what, text);
     }
     const bool bracketed = authority.front() == '[';
-    url.local = is_loopback_host(bracketed ? authority.substr(1, authority.find(']') - 1)
-                                           : authority.substr(0, authority.find(':')));
+    const std::size_t host_end = authority.find(bracketed ? ']' : ':');
+    if (bracketed && (host_end == std::string::npos || host_end == 1)) {
+        fail(ErrorKind::usage, "{}: '{}' names no host; an IPv6 address is written http://[::1]:port/v1", what, text);
+    }
+    url.local = is_loopback_host(bracketed ? authority.substr(1, host_end - 1) : authority.substr(0, host_end));
+    // httplib takes a port that it cannot read for no server at all, and falls over when that is asked.
+    const std::string after_host =
+        bracketed ? authority.substr(host_end + 1) : authority.substr(std::min(host_end, authority.size()));
+    if (!after_host.empty() && (after_host.front() != ':' || !is_port(std::string_view(after_host).substr(1)))) {
+        fail(ErrorKind::usage,
+             "{}: '{}': the port after the host is to be a number from 1 to 65535; write "
+             "http://host:port/v1",
+             what, text);
+    }
     if (slash != std::string::npos) {
         url.path = text.substr(slash);
     }

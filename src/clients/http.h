@@ -16,7 +16,8 @@ struct ServerUrl {
 };
 
 /// Reads an address; a /chat/completions at its end is taken off. Throws Error(usage) that names `what` (a config key)
-/// for any other scheme, a user or password in it (keys come from the environment alone), a query or a fragment.
+/// for any other scheme, a user or password in it (keys come from the environment alone), a query, a fragment, or a
+/// port that is no number from 1 to 65535.
 ServerUrl parse_server_url(const std::string & text, const std::string & what);
 
 struct HttpReply {

@@ -67,6 +67,13 @@ Evaluation evaluate_judged_to_file(const MakeJudgedTask & make_task, const Judge
     }
     const ModelInfo subject = read_model_info(request.model.path);
     std::vector<EvaluationVariant> variants = judged_variants(request, progress);
+    require_variants_apart(
+        std::vector<WrittenFile>{
+            {"--output " + request.output.string(), request.output},
+            {"--output " + request.output.string(), request.files.part},
+            {"--store-completions " + request.files.completions.string(), request.files.completions},
+        },
+        variants);
     const RaterSurroundings beside{request.model, subject, request.scheduler.parallel, request.options.seed};
     const std::shared_ptr<Rater> judge = open_rater(request.judge, "judge", "--judge", beside, progress, stop);
     const std::shared_ptr<Rater> classifier =

@@ -52,11 +52,22 @@ std::vector<EvaluationVariant> load_variants(const EvaluateRequest & request, Pr
     return variants;
 }
 
+void require_variants_apart(std::span<const WrittenFile> written, const std::vector<EvaluationVariant> & variants) {
+    std::vector<std::filesystem::path> read;
+    for (const EvaluationVariant & variant : variants) {
+        for (const auto & [file, hash] : variant.files) {
+            read.emplace_back(file);
+        }
+    }
+    require_output_apart(written, read);
+}
+
 Evaluation evaluate_to_file(const EvaluationTask & task, const EvaluateRequest & request, ProgressSink & progress,
                             std::stop_token stop) {
     check_evaluation_options(request.options);
     AtomicFile{request.output};
     std::vector<EvaluationVariant> variants = load_variants(request, progress);
+    require_variants_apart(std::vector<WrittenFile>{{"--output " + request.output.string(), request.output}}, variants);
     const std::shared_ptr<Model> model = Model::load(request.model, progress, stop);
     Evaluation evaluation =
         evaluate(task, model, request.scheduler, std::move(variants), request.options, progress, stop);

@@ -2,10 +2,12 @@
 
 #include <filesystem>
 #include <memory>
+#include <span>
 #include <stop_token>
 #include <string>
 #include <vector>
 
+#include "pipeline/output_apart.h"
 #include "valuelens/evaluation.h"
 
 namespace valuelens {
@@ -28,6 +30,9 @@ bool has_value_slot(const std::vector<std::string> & specs);
 /// named after it, where a specification holds {value}. Reads the files; throws as load_intervention() does, and
 /// Error(usage) where there is a slot and no value.
 std::vector<EvaluationVariant> load_variants(const EvaluateRequest & request, ProgressSink & progress);
+
+/// require_output_apart() for the files of interventions, where {value} has been filled in.
+void require_variants_apart(std::span<const WrittenFile> written, const std::vector<EvaluationVariant> & variants);
 
 /// Evaluates a model, and the same model under the intervention where one is asked for, and writes the result. All that
 /// can be wrong with the files is said before the model is loaded. Throws as load_intervention(), evaluate() and

@@ -20,6 +20,7 @@
 #include "explain/simulation.h"
 #include "pipeline/neuron_spec.h"
 #include "pipeline/open_service.h"
+#include "pipeline/output_apart.h"
 #include "pipeline/run_setup.h"
 #include "store/provenance.h"
 #include "store/run_lock.h"
@@ -112,7 +113,7 @@ void require_files(const ExplainRequest & request) {
 }
 
 /// No output may take the place of what it is made from.
-void require_output_apart(const ExplainRequest & request) {
+void require_explanations_apart(const ExplainRequest & request) {
     const std::filesystem::path & output = request.output;
     const std::filesystem::path companion = companion_of(output);
     const std::filesystem::path harvest = harvest_of(output);
@@ -122,15 +123,9 @@ void require_output_apart(const ExplainRequest & request) {
     }
     std::vector<std::filesystem::path> inputs = request.corpora;
     inputs.insert(inputs.end(), {request.neurons, companion_of(request.neurons), request.axes});
-    for (const std::filesystem::path & written : {output, companion, harvest}) {
-        for (const std::filesystem::path & input : inputs) {
-            std::error_code ignored; // files that are not there are not the same
-            if (std::filesystem::equivalent(written, input, ignored)) {
-                fail(ErrorKind::usage, "--output {}: would replace {}, which is read; name another file",
-                     output.string(), input.string());
-            }
-        }
-    }
+    const std::string named = "--output " + output.string();
+    const std::vector<WrittenFile> written = {{named, output}, {named, companion}, {named, harvest}};
+    require_output_apart(written, inputs);
 }
 
 } // namespace
@@ -240,7 +235,7 @@ void fill_from_run(ExplainRequest & request, const std::filesystem::path & run, 
 ExplainSummary explain_neurons(const ExplainRequest & request, ProgressSink & progress, std::stop_token stop) {
     check_options(request.options, /* can_simulate = */ request.server.url.empty());
     require_files(request);
-    require_output_apart(request);
+    require_explanations_apart(request);
     std::optional<RunLock> lock;
     if (!request.run.empty()) {
         lock.emplace(request.run, "valuelens explain");

@@ -8,6 +8,7 @@
 #include "pipeline/open_service.h"
 #include "pipeline/run_context.h"
 #include "pipeline/run_setup.h"
+#include "pipeline/spec_text.h"
 
 namespace valuelens {
 
@@ -31,6 +32,18 @@ GenerateOptions generate_options(const RunContext & run) {
     return options;
 }
 
+/// Throws Error(usage) for layers of later stages that the model does not have: hours before they would find it.
+void check_layers(const RunConfig & config, int n_layer) {
+    for (const auto & [key, layers] : {std::pair("decompose.layers", &config.decompose_layers),
+                                       std::pair("evaluate.layers", &config.evaluate_layers)}) {
+        const std::optional<LayerRange> range = parse_layer_range(*layers);
+        if (range && range->last >= n_layer) {
+            fail(ErrorKind::usage, "{} is \"{}\", which reaches beyond the model, whose blocks are 0-{}", key, *layers,
+                 n_layer - 1);
+        }
+    }
+}
+
 std::unique_ptr<Generator> open_generator(RunContext & run) {
     const RunConfig & config = run.config;
     std::unique_ptr<ChatService> service; // before the model is loaded: a server is refused in a moment
@@ -42,6 +55,7 @@ std::unique_ptr<Generator> open_generator(RunContext & run) {
     if (known && *known != model->info().identity) {
         fail_other_model(run, model->info());
     }
+    check_layers(config, model->info().n_layer);
     run.db.set_meta("model_identity", model->info().identity);
     run.db.set_meta("model_name", model->info().name);
     run.db.set_meta("model_description", model->info().description);

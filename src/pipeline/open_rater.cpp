@@ -6,6 +6,10 @@
 
 namespace valuelens {
 
+bool names_server(const std::string & model) {
+    return model.find("://") != std::string::npos;
+}
+
 RaterAnswers rater_answers_of(const std::string & name) {
     return name == "logprobs" ? RaterAnswers::logprobs : name == "json" ? RaterAnswers::json : RaterAnswers::automatic;
 }
@@ -18,11 +22,11 @@ std::shared_ptr<Rater> open_rater(const RaterRequest & wanted, const std::string
     }
     std::shared_ptr<Rater> rater;
     std::string identity;
-    if (wanted.model.find("://") != std::string::npos) {
+    if (names_server(wanted.model)) {
         ServerConfig server = wanted.server;
         server.url = wanted.model;
         rater = make_server_rater(open_service(server, option, progress, stop),
-                                  {.answers = wanted.answers, .seed = beside.seed}, progress, stop);
+                                  {.answers = wanted.answers, .seed = beside.seed, .role = role}, progress, stop);
     } else {
         ModelOptions options;
         options.path = resolve_model(wanted.model, {.threads = beside.model.threads}, progress, stop).string();

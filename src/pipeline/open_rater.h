@@ -19,6 +19,9 @@ struct RaterRequest {
     RaterAnswers answers = RaterAnswers::automatic;
 };
 
+/// Whether this is an address, not a model on this machine.
+bool names_server(const std::string & model);
+
 /// "auto", "logprobs" or "json".
 RaterAnswers rater_answers_of(const std::string & name);
 

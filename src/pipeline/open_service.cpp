@@ -4,6 +4,7 @@
 #include <random>
 
 #include "base/fail.h"
+#include "clients/api_key.h"
 #include "clients/client.h"
 
 namespace valuelens {
@@ -12,6 +13,13 @@ std::unique_ptr<ChatService> open_service(const ServerConfig & server, const std
                                           ProgressSink & progress, std::stop_token stop) {
     if (server.url.empty()) {
         fail(ErrorKind::usage, "{} is empty: write the server's address, such as http://127.0.0.1:8000/v1", url_name);
+    }
+    // The variable of the default may be unset, since many servers want no key; one that somebody named was meant to
+    // hold it.
+    const bool named = !server.api_key_env.empty() && server.api_key_env != ServerConfig{}.api_key_env;
+    if (named && api_key(server.api_key_env).empty()) {
+        fail(ErrorKind::usage, "{} {}: the environment variable {}, which is to hold the key, is not set", url_name,
+             server.url, server.api_key_env);
     }
     ClientOptions options;
     options.url = server.url;

@@ -12,7 +12,8 @@
 namespace valuelens {
 
 /// A client of the server. `url_name` is what its address is called where it came from ("judge.url", "--judge"). Throws
-/// Error(usage) where there is no address, and as connect_client().
+/// Error(usage) where there is no address, or a variable for the key, other than the default one, is not set, and as
+/// connect_client().
 std::unique_ptr<ChatService> open_service(const ServerConfig & server, const std::string & url_name,
                                           ProgressSink & progress, std::stop_token stop);
 

@@ -8,6 +8,7 @@
 
 #include "base/fail.h"
 #include "base/file.h"
+#include "clients/http.h"
 #include "pipeline/run_config_fields.h"
 
 namespace valuelens {
@@ -180,6 +181,9 @@ RunConfig parse_run_config(const std::string & text, const std::string & name, c
             resolve_path(*file, folder);
         }
     }
+    if (config.evaluate_key.find('/') != std::string::npos || config.evaluate_key.ends_with(".toml")) {
+        resolve_path(config.evaluate_key, folder);
+    }
     if (config.judge_prompt != "auto") {
         resolve_path(config.judge_prompt, folder);
     }
@@ -189,6 +193,16 @@ RunConfig parse_run_config(const std::string & text, const std::string & name, c
              "{}generate.activations = \"none\" needs labels while generating, and judge.prior = \"matched\" decides "
              "at the end; choose \"balanced\" or \"training\", or keep activations",
              name.empty() ? "" : name + ": ");
+    }
+    // An address is tried when its stage begins, which may be hours from now.
+    const std::pair<const char *, const std::string *> addresses[] = {
+        {"generate.url", &config.generate_server.url},
+        {"judge.url", &config.judge_server.url},
+        {"evaluate_written.url", &config.written.judge_server.url}};
+    for (const auto & [key, url] : addresses) {
+        if (!url->empty()) {
+            parse_server_url(*url, (name.empty() ? "" : name + ": ") + key);
+        }
     }
     if (config.undecided_low > config.undecided_high) {
         fail(ErrorKind::usage, "{}judge.undecided_low ({}) must not exceed judge.undecided_high ({})",

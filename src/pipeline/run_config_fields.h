@@ -53,6 +53,9 @@ void visit_written(const char * section, Written & w, Visit && visit) {
     visit(section, "samples", w.samples, Change::free,
           "answers drawn to each prompt in diversity and compliance; 0: each one's own (4 and 9)", not_negative,
           Words{});
+    visit(section, "block", w.block, Change::free,
+          "prompts whose answers are one corpus in diversity, the unit of its intervals; 0: its own (20)", not_negative,
+          Words{});
     visit(section, "max_tokens", w.max_tokens, Change::free, "longest answer; 0: each evaluation's own", not_negative,
           Words{});
     visit(section, "dilemmas", w.dilemmas, Change::free, "of dilemmas; empty: the shipped ones", any, Words{});
@@ -200,7 +203,11 @@ void visit_fields(Config & c, Visit && visit) {
     visit("evaluate", "languages", c.evaluate_languages, Change::free, "of cross-lingual, comma-separated", any,
           Words{});
     visit("evaluate", "questionnaire", c.evaluate_questionnaire, Change::free,
-          "statements (JSONL) of pvq, leakage and cross-lingual; empty: the shipped portraits", any, Words{});
+          "statements of pvq, leakage, freeform and cross-lingual; empty: the shipped portraits", any, Words{});
+    visit(
+        "evaluate", "key", c.evaluate_key, Change::free,
+        "of the questionnaire, as --key of pvq: pvq40, pvq-rr or a TOML file; empty: its statements name their values",
+        any, Words{});
     visit("evaluate", "portrait", c.evaluate_portrait, Change::free, "Value Portrait's file, which portrait needs", any,
           Words{});
     visit("evaluate", "instructions", c.evaluate_instructions, Change::free,

@@ -11,6 +11,10 @@ namespace valuelens {
 
 namespace {
 
+bool reads_questionnaire(const std::string & name) {
+    return name == "pvq" || name == "leakage" || name == "cross-lingual" || name == "freeform";
+}
+
 /// The user's own files that an evaluation reads.
 std::vector<std::string> inputs_of(const std::string & name, const RunConfig & config) {
     if (name == "portrait") {
@@ -28,7 +32,7 @@ std::vector<std::string> inputs_of(const std::string & name, const RunConfig & c
     if (name == "compliance") {
         return {config.written.requests, config.written.benign};
     }
-    return name == "multiple-choice" ? std::vector<std::string>() : std::vector{config.evaluate_questionnaire};
+    return reads_questionnaire(name) ? std::vector{config.evaluate_questionnaire} : std::vector<std::string>();
 }
 
 /// What the config states, or, where it states nothing (0), what the evaluation has by itself.
@@ -88,7 +92,7 @@ std::unique_ptr<EvaluationTask> make_run_task(const std::string & name, const Ru
                                               const ConceptSet & concepts, std::shared_ptr<Rater> judge,
                                               const JudgedFiles & files) {
     const WrittenEvaluationConfig & written = config.written;
-    const PvqOptions questionnaire{.input = config.evaluate_questionnaire};
+    const PvqOptions questionnaire{.input = config.evaluate_questionnaire, .key = config.evaluate_key};
     if (name == "pvq") {
         return pvq_task(questionnaire, concepts);
     }
@@ -118,6 +122,7 @@ std::unique_ptr<EvaluationTask> make_run_task(const std::string & name, const Ru
         DiversityOptions options{.input = config.evaluate_queries};
         options.max_tokens = stated_or(written.max_tokens, options.max_tokens);
         options.samples = stated_or(written.samples, options.samples);
+        options.block = stated_or(written.block, options.block);
         return diversity_task(options);
     }
     if (name != "compliance" && run_judge(config).model.empty()) {
@@ -127,7 +132,7 @@ std::unique_ptr<EvaluationTask> make_run_task(const std::string & name, const Ru
              name);
     }
     if (name == "freeform") {
-        FreeformOptions options{.input = config.evaluate_questionnaire, .files = files};
+        FreeformOptions options{.input = config.evaluate_questionnaire, .key = config.evaluate_key, .files = files};
         options.max_tokens = stated_or(written.max_tokens, options.max_tokens);
         return freeform_task(options, concepts, std::move(judge));
     }
@@ -161,6 +166,13 @@ std::string evaluation_settings(const std::string & name, const RunConfig & conf
     }
     if (is_written(name)) {
         text += fmt::format("\nwritten {} {}", config.written.max_tokens, config.written.samples);
+    }
+    if (name == "diversity" && config.written.block > 0) {
+        text += fmt::format("\nblock {}", config.written.block);
+    }
+    if (!config.evaluate_key.empty() && reads_questionnaire(name)) {
+        const bool users = std::filesystem::exists(config.evaluate_key);
+        text += fmt::format("\nkey {}", users ? sha256_file(config.evaluate_key) : config.evaluate_key);
     }
     if (is_judged(name)) {
         const RaterRequest judge = run_judge(config);

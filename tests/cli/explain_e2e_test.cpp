@@ -139,9 +139,11 @@ TEST_F(ExplainCommand, WindowsAreOf64TokensUnlessSaidOtherwise) {
 }
 
 TEST_F(ExplainCommand, AServerThatIsNotThereIsTriedAsOftenAsAskedFor) {
-    const ProgramResult result = explain({"--url", "http://127.0.0.1:1/v1", "--max-retries", "0", "--timeout", "5",
-                                          "--api-key-env", "NO_SUCH_KEY", "--concurrency", "2"});
+    const ProgramResult result =
+        explain({"--url", "http://127.0.0.1:1/v1", "--max-retries", "0", "--timeout", "5", "--concurrency", "2"});
     expect_refused(result, 5, {"http://127.0.0.1:1"});
+    expect_refused(explain({"--url", "http://127.0.0.1:1/v1", "--api-key-env", "NO_SUCH_KEY"}), 2,
+                   {"NO_SUCH_KEY", "is not set"});
     expect_refused(explain({"--max-retries", "-1"}), 2, {"--max-retries"});
     expect_refused(explain({"--timeout", "0"}), 2, {"--timeout"});
 }

@@ -37,6 +37,18 @@ TEST(ServerUrl, AnythingElseIsRefusedWithItsName) {
     }
 }
 
+TEST(ServerUrl, APortIsANumberThatThereIs) {
+    for (const char * text :
+         {"http://127.0.0.1:99999/v1", "http://127.0.0.1:65536", "http://localhost:0/v1", "http://localhost:-1/v1",
+          "http://localhost:abc/v1", "http://localhost:80a", "http://localhost:/v1", "https://[::1]:99999/v1",
+          "http://[::1]80/v1", "http://fe80::1/v1"}) {
+        expect_error(ErrorKind::usage, {"judge.url", text, "1 to 65535"}, [&] { parse_server_url(text, "judge.url"); });
+    }
+    EXPECT_EQ(parse_server_url("http://localhost:65535", "judge.url").origin, "http://localhost:65535");
+    expect_error(ErrorKind::usage, {"judge.url", "names no host"},
+                 [] { parse_server_url("http://[::1/v1", "judge.url"); });
+}
+
 TEST(ServerUrl, AKeyInItIsNotRepeated) {
     try {
         parse_server_url("https://user:secret@example.org/v1", "judge.url");

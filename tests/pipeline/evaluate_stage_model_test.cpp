@@ -171,6 +171,10 @@ TEST_F(EvaluateStage, WhatCannotBeDoneIsSaidBeforeAnythingElse) {
     refuse("alphas = \"2,x\"\n", {"alpha=x"});
     refuse("values = \"ghost\"\n", {"evaluate.values", "ghost", "pair"});
     refuse("layers = \"5-3\"\n", {"evaluate.layers", "5-3"});
+    files_.write_config("[evaluate]\nevaluations = \"multiple-choice\"\nlayers = \"5-99\"\n");
+    Watch watch;
+    expect_error(ErrorKind::usage, {"evaluate.layers", "5-99", "0-29"}, [&] { execute_run(request_, watch); });
+    EXPECT_THAT(watch.stages, testing::Not(testing::Contains("generate")));
     files_.write_config("[evaluate]\nevaluations = \"astrology\"\n");
     expect_error(ErrorKind::usage, {"astrology", "cross-lingual"}, [&] { run(); });
     files_.write_config("[evaluate]\nevaluations = \"portrait\"\n");

@@ -105,6 +105,7 @@ unit = "resid"
 layers = "3-5"
 languages = "ko"
 questionnaire = "/s.jsonl"
+key = "pvq40"
 portrait = "/v.json"
 instructions = "/i.jsonl"
 queries = "/e.jsonl"
@@ -116,6 +117,7 @@ values = "security"
 alphas = "8"
 limit = 3
 samples = 2
+block = 7
 max_tokens = 16
 dilemmas = "/d.jsonl"
 requests = "/r.csv"
@@ -251,6 +253,13 @@ TEST_F(RunConfigFile, AServersModelStaysWhereverItIs) {
     EXPECT_EQ(frozen_differences(RunConfig(), now),
               (std::vector<std::string>{"generate.server_model (was \"\", now \"b\")",
                                         "judge.server_model (was \"\", now \"a\")"}));
+}
+
+TEST_F(RunConfigFile, AddressesAreReadAtOnce) {
+    for (const char * section : {"generate", "judge", "evaluate_written"}) {
+        expect_error(ErrorKind::usage, {"c.toml", std::string(section) + ".url", "1 to 65535"},
+                     [&] { load("[" + std::string(section) + "]\nurl = \"http://127.0.0.1:99999/v1\"\n"); });
+    }
 }
 
 TEST_F(RunConfigFile, AnOptionOutOfRangeIsSaidWithoutALine) {

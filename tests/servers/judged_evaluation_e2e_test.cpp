@@ -143,6 +143,12 @@ TEST_F(JudgedEvaluation, ComplianceWithTheDefenceOnAndOff) {
     EXPECT_EQ(lines, (2u * 3 + 2) * 4);
 }
 
+/// The text without an address that stands in it once.
+std::string apart_from(std::string text, const std::string & address) {
+    const std::size_t at = text.find(address);
+    return at == std::string::npos ? text : text.erase(at, address.size());
+}
+
 TEST_F(JudgedEvaluation, AFailingJudgeCostsOneSliceAndTheSameCommandGoesOn) {
     // Two variants: 64 dilemmas are a slice of 128 answers, so 70 are two.
     const auto run = [&](const ScriptedServer & server) {
@@ -154,7 +160,7 @@ TEST_F(JudgedEvaluation, AFailingJudgeCostsOneSliceAndTheSameCommandGoesOn) {
     {
         ScriptedServer well(answer_well, {"big"});
         ASSERT_EQ(run(well).exit_code, 0);
-        whole = read_file(output_);
+        whole = apart_from(read_file(output_), well.url());
         std::filesystem::remove(output_);
         all_calls = well.calls();
     }
@@ -176,7 +182,9 @@ TEST_F(JudgedEvaluation, AFailingJudgeCostsOneSliceAndTheSameCommandGoesOn) {
     ASSERT_EQ(done.exit_code, 0) << done.err;
     EXPECT_THAT(done.err, HasSubstr("going on from"));
     EXPECT_LE(well.calls(), 1 + 6 * 2 * 2) << "the trial, and the second slice alone";
-    EXPECT_EQ(read_file(output_), whole) << "as if nothing had happened";
+    const std::string resumed = read_file(output_);
+    EXPECT_THAT(resumed, HasSubstr(well.url())) << "who judged is on record";
+    EXPECT_EQ(apart_from(resumed, well.url()), whole) << "as if nothing had happened, at another address";
     EXPECT_FALSE(std::filesystem::exists(part_));
 }
 
@@ -195,7 +203,9 @@ TEST_F(JudgedEvaluation, BadUseIsSaidBeforeAnybodyIsAsked) {
     expect_failure(eval("compliance", {"--input", (folder_ / "bad.csv").string()}), 3, "bad.csv:1");
     expect_failure(eval("compliance", {"--defend", (folder_ / "none.safetensors").string()}), 3, "none.safetensors");
     write_file(folder_ / "p.toml", "user = \"{request}\"\n");
-    expect_failure(eval("compliance", {"--judge-prompt", (folder_ / "p.toml").string()}), 3, "p.toml:1");
+    expect_failure(
+        eval("compliance", {"--judge", "http://127.0.0.1:1/v1", "--judge-prompt", (folder_ / "p.toml").string()}), 3,
+        "p.toml:1");
     ScriptedServer mute([](const json &, httplib::Response & response,
                            int) { ScriptedServer::answer(response, completion("?", "big")); },
                         {"big"});
