@@ -118,7 +118,7 @@ TEST_F(EvalRulesCommand, LeakageUnderOneVariantForEachValue) {
     expect_failure(eval("leakage", {"--limit", "2"}), 2, {"leakage", "{value}"});
     expect_failure(eval("leakage", {"--steer", directions()}), 3, {"d.safetensors", "self_direction/shared"});
     expect_failure(eval("leakage", {"--steer", directions(), "--values", "greed"}), 2, {"--values greed"});
-    expect_failure(eval("leakage", {"--values", "power"}), 2, {"--values", "{value}"});
+    expect_failure(eval("leakage", {"--values", "power"}), 2, {"leakage", "{value}"});
 }
 
 TEST_F(EvalRulesCommand, CrossLingual) {
