@@ -57,7 +57,7 @@ demo: configure ## a whole run of a small model (runs/demo)
 	@scripts/demo.sh
 
 study: build ## whole studies of two models (runs/NAME), then the tables of docs/results.md (hours; STUDIES=NAME picks)
-	@for study in $(STUDIES); do $(BUILD)/bin/valuelens run "configs/$$study.toml" --run "runs/$$study"; done
+	@for study in $(STUDIES); do $(BUILD)/bin/valuelens run "configs/$$study.toml" --run "runs/$$study" || exit; done
 	@python3 scripts/study_results.py --program $(BUILD)/bin/valuelens --into docs/results.md $(STUDIES:%=runs/%)
 
 lint: ## formatting and layering

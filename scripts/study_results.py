@@ -8,6 +8,7 @@ kept: only what stands between the two marks is replaced.
 import argparse
 import json
 import pathlib
+import random
 import re
 import statistics
 import subprocess
@@ -71,16 +72,22 @@ def what_ran(studies):
     return rows
 
 
+def over_values(numbers):
+    return f"{number(min(numbers))} to {number(max(numbers))} over values"
+
+
 def median_auroc(study, condition):
     values = [one["auroc"][study.layer][0] for one in study.report["vectors"]["vectors"]
                     if one["condition"] == condition and one.get("auroc") and one["auroc"][study.layer][0] is not None]
-    return number(statistics.median(values)) if values else NONE
+    return f"{number(statistics.median(values))} ({over_values(values)})" if values else NONE
 
 
 def mean_cosine(study):
-    cosines = [one["layers"]["cosine"][study.layer][0] for one in study.report["axes"]["axes"]]
+    # Axes of a value without both vectors have no layers.
+    cosines = [one["layers"]["cosine"][study.layer][0] for one in study.report["axes"]["axes"]
+               if one["layers"]["cosine"]]
     cosines = [one for one in cosines if one is not None]
-    return number(sum(cosines) / len(cosines)) if cosines else NONE
+    return f"{number(statistics.fmean(cosines))} ({over_values(cosines)})" if cosines else NONE
 
 
 def circle(study, kind):
@@ -132,15 +139,20 @@ def statistic(evaluation, name, subject):
     return None
 
 
-def mean_difference(evaluation, measure, places):
-    """Mean over variants of the overall difference, and the range of the variants."""
-    for row in evaluation["results"]:
-        if row["measure"] == measure and row["group"] is None:
-            found = [row["differences"][place]["estimate"][0] for place in places]
-            found = [one for one in found if one is not None]
-            if found:
-                return sum(found) / len(found), min(found), max(found)
-    return None
+def mean_difference(evaluation, quantity, places, draws=2000):
+    """Mean over variants of the difference from the base, in the items that all have, with the 95 % interval of
+    resampled items: the variants are paired with the base and with each other."""
+    at = evaluation["quantities"].index(quantity)
+    items = []
+    for item in evaluation["items"]:
+        scores = [item["scores"][at][place] for place in [0, *places]]
+        if None not in scores:
+            items.append(sum(scores[1:]) / len(places) - scores[0])
+    if not places or not items:
+        return None
+    draw = random.Random(evaluation["seed"])
+    means = sorted(statistics.fmean(draw.choices(items, k=len(items))) for _ in range(draws))
+    return statistics.fmean(items), means[round(0.025 * (draws - 1))], means[round(0.975 * (draws - 1))]
 
 
 def steering(study):
@@ -152,33 +164,47 @@ def steering(study):
         target = statistic(leakage, "target_effect", label)
         if target is None:
             continue
-        cells = [estimate(statistic(leakage, name, label)["estimate"]) for name in
+        cells = [estimate(statistic(leakage, name, label)["estimate"], 3) for name in
                  ("target_effect", "neighbour_effect", "opposite_effect")]
         correlation = statistic(leakage, "circle_correlation", label)
         cost = capability and mean_difference(capability, "accuracy", labels_of(capability).get(label, []))
         rows.append([f"`{label}`", *cells, f"{estimate(correlation['estimate'])}, p {number(correlation['p'], 3)}",
-                     f"{number(cost[0], 1)} ({number(cost[1], 1)} to {number(cost[2], 1)})" if cost else NONE])
-    return table(["direction@strength", "on the value itself", "on its neighbours", "on the opposite values",
-                  "correlation with the circle", "accuracy, points: mean (range over values)"], rows)
+                     estimate(cost, 1) if cost else NONE,
+                     "prompted above intrinsic" if not rows else ""])
+    return as_it_is(leakage) + "\n\n" + table(["direction@strength", "on the value itself", "on its neighbours", "on the opposite values",
+                  "correlation with the circle", "accuracy, points: mean over values", "the paper"], rows)
 
 
-def overall(study, name, measures):
-    """A table of one evaluation: measures down, variants across; the base's score, else differences."""
+def as_it_is(leakage):
+    """What there is to move: the ratings of the model as it is, and how far it answers with an option at all."""
+    base = {row["group"]: row["scores"][0]["estimate"][0] for row in leakage["results"] if row["measure"] == "likeness"}
+    values = [score for group, score in base.items() if group is not None and score is not None]
+    mass = next(row["scores"] for row in leakage["results"] if row["measure"] == "option_mass")
+    steered = [score["estimate"][0] for score in mass[1:] if score["estimate"][0] is not None]
+    return (f"Likeness to the portraits, 1 to 6, of the model as it is: {number(min(values))} to {number(max(values))} over "
+            f"values. The options have {number(mass[0]['estimate'][0])} of its probability, steered {number(min(steered))} "
+            f"to {number(max(steered))}. Effects are centred, minus those on all portraits.")
+
+
+def overall(study, name, wanted, papers):
+    """A table of one evaluation: measures down, variants across; the base's score, else paired differences."""
     evaluation = study.evaluation(name)
     if evaluation is None:
         return None
     rows = []
     for row in evaluation["results"]:
-        if row["group"] is None and row["measure"] in measures:
+        if row["group"] is None and re.fullmatch(wanted, row["measure"]):
             cells = [estimate(row["scores"][0]["estimate"])]
             cells += [estimate(one["estimate"]) for one in row["differences"][1:]]
-            rows.append([f"`{row['measure']}`", *cells])
-    return table(["", "as it is", *(f"`{one['name']}`" for one in evaluation["variants"][1:])], rows)
+            rows.append([f"`{row['measure']}`", *cells, papers.get(row["measure"], "")])
+    return table(["", "as it is", *(f"`{one['name']}`" for one in evaluation["variants"][1:]), "the paper"], rows)
 
 
-COMPLIANCE = ("asr_at_1_phrases", "asr_any_of_9_phrases", "asr_any_of_3_phrases", "over_refusal_phrases", "cut_off")
-DIVERSITY = ("within_distinct_2", "across_distinct_2", "within_ead_2", "across_ead_2", "across_entropy_1",
-             "within_embedding_distance", "across_embedding_distance", "next_token_entropy")
+COMPLIANCE = r"asr_.*|over_refusal_.*|judge_score|judge_mass|cut_off"
+DIVERSITY = (r"(within|across)_(distinct|ead)_2|across_entropy_1|(within|across)_embedding_distance"
+             r"|next_token_entropy|words_kept")
+PAPER_COMPLIANCE = {"asr_at_1_judge": "13 to 27, steered the prompted way 83 to 97"}
+PAPER_DIVERSITY = {"across_distinct_2": "higher the intrinsic way than the prompted one"}
 
 
 def document(studies):
@@ -191,8 +217,8 @@ def document(studies):
     for study in studies:
         for title, body in (
                 ("What steering does", steering(study)),
-                ("Diversity", overall(study, "diversity", DIVERSITY)),
-                ("Compliance with requests that ought to be declined", overall(study, "compliance", COMPLIANCE))):
+                ("Diversity", overall(study, "diversity", DIVERSITY, PAPER_DIVERSITY)),
+                ("Compliance with requests that ought to be declined", overall(study, "compliance", COMPLIANCE, PAPER_COMPLIANCE))):
             if body:
                 parts += [f"## {title}: {study.name}", body]
     for study in studies:
