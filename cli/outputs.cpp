@@ -1,6 +1,5 @@
 #include "cli/outputs.h"
 
-#include <algorithm>
 #include <filesystem>
 #include <set>
 #include <string>
@@ -10,8 +9,8 @@
 #include "base/fail.h"
 #include "pipeline/neuron_spec.h"
 #include "pipeline/output_apart.h"
+#include "pipeline/run_setup.h"
 #include "pipeline/steer_spec.h"
-#include "valuelens/models.h"
 
 namespace valuelens {
 
@@ -21,23 +20,6 @@ namespace {
 
 /// Options of all commands that name what is written.
 const std::set<std::string> written_options = {"--output", "--store-completions", "--geometry", "--learn"};
-
-/// Where a model lies: the file itself, or its place in the cache.
-fs::path model_file(const std::string & spec) {
-    std::error_code ignored;
-    if (!fs::exists(spec, ignored)) {
-        const std::size_t colon = spec.find(':');
-        for (const CatalogueEntry & entry : catalogue()) {
-            if (entry.name == spec.substr(0, colon)) {
-                const std::string type = colon == std::string::npos ? entry.default_type : spec.substr(colon + 1);
-                const std::vector<std::string> & known = model_types();
-                const bool is_type = std::find(known.begin(), known.end(), type) != known.end();
-                return is_type ? cached_model_path(entry.name, type) : fs::path();
-            }
-        }
-    }
-    return spec;
-}
 
 /// The files that an option names for reading: told by the type of its values in the help.
 void add_files_read(const CLI::Option & option, std::vector<fs::path> & files) {
@@ -52,7 +34,9 @@ void add_files_read(const CLI::Option & option, std::vector<fs::path> & files) {
         } else if (holds("SPEC")) {
             files.push_back(parse_steer_spec(text).file);
         } else if (holds("MODEL")) {
-            files.push_back(model_file(text));
+            if (const auto model = local_model(text)) {
+                files.push_back(*model);
+            }
         } else if (holds("FILE")) {
             files.emplace_back(text);
         }

@@ -1,20 +1,16 @@
 #include "decompose/axes_json.h"
 
 #include <algorithm>
-#include <limits>
 
 #include <nlohmann/json.hpp>
 
 #include "base/fail.h"
+#include "base/json_number.h"
 
 namespace valuelens {
 namespace {
 
 using nlohmann::json;
-
-double number(const json & value) {
-    return value.is_null() ? std::numeric_limits<double>::quiet_NaN() : value.get<double>();
-}
 
 json to_json(const Estimate & estimate) {
     return {estimate.value, estimate.low, estimate.high};
@@ -25,7 +21,7 @@ json to_json(const Null & null) {
 }
 
 void read(const json & stored, double & value) {
-    value = number(stored);
+    value = number_or_nan(stored);
 }
 
 void read(const json & stored, std::string & value) {
@@ -33,11 +29,11 @@ void read(const json & stored, std::string & value) {
 }
 
 void read(const json & stored, Estimate & estimate) {
-    estimate = {number(stored.at(0)), number(stored.at(1)), number(stored.at(2))};
+    estimate = {number_or_nan(stored.at(0)), number_or_nan(stored.at(1)), number_or_nan(stored.at(2))};
 }
 
 void read(const json & stored, Null & null) {
-    null = {number(stored.at(0)), number(stored.at(1)), number(stored.at(2))};
+    null = {number_or_nan(stored.at(0)), number_or_nan(stored.at(1)), number_or_nan(stored.at(2))};
 }
 
 double to_json(double value) {
@@ -134,8 +130,8 @@ json to_json(const CircleFit & fit) {
 
 CircleFit to_fit(const json & stored) {
     CircleFit fit;
-    fit.r_squared = number(stored.at("r_squared"));
-    fit.p = number(stored.at("p"));
+    fit.r_squared = number_or_nan(stored.at("r_squared"));
+    fit.p = number_or_nan(stored.at("p"));
     read(stored.at("null"), fit.null);
     return fit;
 }
@@ -156,12 +152,12 @@ json to_json(const CircleLayer & layer, const std::vector<std::string> & used) {
 
 CircleLayer to_circle_layer(const json & stored, const std::vector<std::string> & used) {
     CircleLayer layer;
-    layer.explained_1 = number(stored.at("explained").at(0));
-    layer.explained_2 = number(stored.at("explained").at(1));
+    layer.explained_1 = number_or_nan(stored.at("explained").at(0));
+    layer.explained_2 = number_or_nan(stored.at("explained").at(1));
     layer.even = to_fit(stored.at("even"));
     layer.wedges = to_fit(stored.at("wedges"));
     for (const json & point : stored.at("plane")) {
-        layer.plane.emplace_back(number(point.at(0)), number(point.at(1)));
+        layer.plane.emplace_back(number_or_nan(point.at(0)), number_or_nan(point.at(1)));
     }
     layer.nearest = positions_of(stored.at("nearest"), used);
     layer.opposite = positions_of(stored.at("opposite"), used);

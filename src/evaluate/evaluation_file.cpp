@@ -1,9 +1,9 @@
 #include <algorithm>
-#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "base/fail.h"
 #include "base/file.h"
+#include "base/json_number.h"
 #include "valuelens/evaluation.h"
 
 namespace valuelens {
@@ -13,17 +13,14 @@ using json = nlohmann::ordered_json;
 
 constexpr const char * format_name = "valuelens.evaluation/1";
 
-double number(const json & value) {
-    return value.is_null() ? std::numeric_limits<double>::quiet_NaN() : value.get<double>();
-}
-
 json score_json(const EvaluationScore & score) {
     return {{"estimate", {score.estimate.value, score.estimate.low, score.estimate.high}}, {"n", score.n}};
 }
 
 EvaluationScore read_score(const json & stored) {
     const json & estimate = stored.at("estimate");
-    return {{number(estimate.at(0)), number(estimate.at(1)), number(estimate.at(2))}, stored.at("n")};
+    return {{number_or_nan(estimate.at(0)), number_or_nan(estimate.at(1)), number_or_nan(estimate.at(2))},
+            stored.at("n")};
 }
 
 json scores_json(const std::vector<EvaluationScore> & scores) {
@@ -142,13 +139,13 @@ void read_items(const json & list, Evaluation & evaluation) {
         for (const json & quantity : stored.at("scores")) {
             std::vector<double> & scores = item.scores.emplace_back();
             for (const json & score : quantity) {
-                scores.push_back(number(score));
+                scores.push_back(number_or_nan(score));
             }
         }
         for (const json & quantity : stored.value("shared", json::array())) {
             std::vector<SharedScore> & pairs = item.shared.emplace_back();
             for (const json & pair : quantity) {
-                pairs.push_back({number(pair.at(0)), number(pair.at(1))});
+                pairs.push_back({number_or_nan(pair.at(0)), number_or_nan(pair.at(1))});
             }
         }
     }
@@ -193,12 +190,13 @@ Evaluation read(const json & stored) {
     }
     for (const json & statistic : stored.value("statistics", json::array())) {
         const json & estimate = statistic.at("estimate");
-        evaluation.statistics.push_back({statistic.at("name"),
-                                         statistic.at("subject"),
-                                         statistic.at("description"),
-                                         {number(estimate.at(0)), number(estimate.at(1)), number(estimate.at(2))},
-                                         number(statistic.at("p")),
-                                         statistic.at("n")});
+        evaluation.statistics.push_back(
+            {statistic.at("name"),
+             statistic.at("subject"),
+             statistic.at("description"),
+             {number_or_nan(estimate.at(0)), number_or_nan(estimate.at(1)), number_or_nan(estimate.at(2))},
+             number_or_nan(statistic.at("p")),
+             statistic.at("n")});
     }
     for (const json & drop : stored.at("dropped")) {
         evaluation.dropped.push_back(

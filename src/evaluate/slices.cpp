@@ -19,7 +19,6 @@ constexpr const char * work_setting = "work_sha256";
 constexpr const char * done_setting = "slices_done";
 constexpr const char * bytes_setting = "completions_bytes";
 constexpr const char * verdict_prefix = "verdict_";
-constexpr double low_mass = 0.5;
 
 std::string setting_of(const Evaluation & evaluation, const std::string & name) {
     for (const auto & [key, value] : evaluation.settings) {

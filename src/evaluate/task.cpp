@@ -33,8 +33,6 @@ void check_variants(const std::vector<EvaluationVariant> & variants) {
     }
 }
 
-constexpr double low_mass = 0.5;
-
 /// Notes measures of the options' probability that are low for the model as it is.
 void note_low_mass(Evaluation & evaluation) {
     for (const EvaluationRow & row : evaluation.rows) {

@@ -7,6 +7,9 @@
 
 namespace valuelens {
 
+/// Probability of the answers offered, of a model or a rater, below which its choice among them is noted to say little.
+inline constexpr double low_mass = 0.5;
+
 /// A result with what all evaluations share: name, variants, options, the tool's version.
 Evaluation start_evaluation(const std::string & name, const std::string & group_kind, const Respondent & respondent,
                             const EvaluationOptions & options);

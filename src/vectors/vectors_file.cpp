@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/fail.h"
+#include "base/json_number.h"
 #include "store/provenance.h"
 #include "store/safetensors.h"
 #include "valuelens/vectors.h"
@@ -19,12 +20,8 @@ json to_json(const Estimate & estimate) {
     return {estimate.value, estimate.low, estimate.high};
 }
 
-double number(const json & value) {
-    return value.is_null() ? std::numeric_limits<double>::quiet_NaN() : value.get<double>();
-}
-
 Estimate to_estimate(const json & value) {
-    return {number(value.at(0)), number(value.at(1)), number(value.at(2))};
+    return {number_or_nan(value.at(0)), number_or_nan(value.at(1)), number_or_nan(value.at(2))};
 }
 
 json to_json(const std::vector<Estimate> & estimates) {
@@ -110,7 +107,7 @@ void read_stats(const json & stats, ValueVectorSet & set) {
         entry.n_held_out_not_expressing = stored.at("n_held_out_not_expressing");
         entry.norm = to_estimates(stored.at("norm"));
         for (const json & cosine : stored.at("split_half_cosine")) {
-            entry.split_half_cosine.push_back(number(cosine));
+            entry.split_half_cosine.push_back(number_or_nan(cosine));
         }
         entry.auroc = to_estimates(stored.at("auroc"));
     }

@@ -3,10 +3,10 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "base/file.h"
+#include "base/json_number.h"
 #include "evaluate/summarize.h"
 
 namespace valuelens {
@@ -14,14 +14,10 @@ namespace {
 
 using nlohmann::json;
 
-double number(const json & value) {
-    return value.is_null() ? std::numeric_limits<double>::quiet_NaN() : value.get<double>();
-}
-
 std::vector<double> numbers(const json & list) {
     std::vector<double> read;
     for (const json & each : list) {
-        read.push_back(number(each));
+        read.push_back(number_or_nan(each));
     }
     return read;
 }
@@ -34,7 +30,7 @@ EvaluationItem read_item(const json & from) {
     if (from.contains("shared")) { // of the second quantity alone
         item.shared.resize(2);
         for (const json & pair : from.at("shared")) {
-            item.shared[1].push_back({number(pair.at(0)), number(pair.at(1))});
+            item.shared[1].push_back({number_or_nan(pair.at(0)), number_or_nan(pair.at(1))});
         }
     }
     return item;
