@@ -1,5 +1,7 @@
+#include <algorithm>
 #include <filesystem>
 #include <memory>
+#include <utility>
 
 #include "base/fail.h"
 #include "cli/command.h"
@@ -28,7 +30,23 @@ struct JudgeCheckCommandOptions {
     EngineOptions engine;
 };
 
-Outcome run_judge_check(const JudgeCheckCommandOptions & options, Context & context) {
+/// What is said about one kind of judge and would be ignored by the one that is asked.
+void require_kind(const CLI::App & command, const std::string & kind) {
+    const std::pair<const char *, std::vector<std::string>> of_kinds[] = {
+        {"--probe", {"probe"}},          {"--prior", {"probe"}},
+        {"--prompt", {"ask", "server"}}, {"--file", {"file", "dictionary"}},
+        {"--url", {"server"}},           {"--server-model", {"server"}},
+        {"--answers", {"server"}},       {"--concurrency", {"server"}}};
+    for (const auto & [option, kinds] : of_kinds) {
+        if (command.count(option) > 0 && std::find(kinds.begin(), kinds.end(), kind) == kinds.end()) {
+            fail(ErrorKind::usage, "{} is said of judges of the kind {}, and --judge is {}", option,
+                 fmt::join(kinds, " or "), kind);
+        }
+    }
+}
+
+Outcome run_judge_check(const CLI::App & command, const JudgeCheckCommandOptions & options, Context & context) {
+    require_kind(command, options.judge);
     JudgeCheckRequest request;
     override_run_config(options.engine, request.config);
     request.config.judge_model = options.engine.model.value_or("");
@@ -55,9 +73,11 @@ Outcome run_judge_check(const JudgeCheckCommandOptions & options, Context & cont
 
 void setup_judge_check(CLI::App & app, Context & context) {
     auto options = std::make_shared<JudgeCheckCommandOptions>();
-    CLI::App * command = add_command(app, context, "judge-check", "Measure a judge on texts that people labelled",
-                                     "valuelens judge-check --labelled touche23/arguments-validation.tsv",
-                                     [options, &context] { return run_judge_check(*options, context); });
+    CLI::App * command =
+        add_command(app, context, "judge-check", "Measure a judge on texts that people labelled",
+                    "valuelens judge-check --labelled touche23/arguments-validation.tsv", [options, &context, &app] {
+                        return run_judge_check(*app.get_subcommand("judge-check"), *options, context);
+                    });
     add_engine_options(*command, options->engine);
     command->add_option("--labelled", options->labelled, "Labelled texts: JSONL, or Touché23-ValueEval (folder or TSV)")
         ->required()

@@ -144,6 +144,14 @@ TEST_F(EvalUsage, CountsAreNotNegative) {
     expect_failure(run_program({"decompose", "--vectors", "v", "--output", "o", "--permutations", "-5"}), 2,
                    {"--permutations"});
     expect_failure(run_program({"judge-check", "--labelled", "l", "--limit", "-5"}), 2, {"--limit"});
+    for (const char * option : {"--url", "--server-model", "--concurrency"}) {
+        expect_failure(run_program({"judge-check", "--labelled", "l", option, "1"}), 2,
+                       {option, "server", "--judge is probe"});
+    }
+    expect_failure(run_program({"judge-check", "--labelled", "l", "--answers", "json"}), 2, {"--answers", "server"});
+    expect_failure(run_program({"judge-check", "--labelled", "l", "--file", "f"}), 2, {"--file", "dictionary"});
+    expect_failure(run_program({"judge-check", "--labelled", "l", "--judge", "ask", "--prior", "training"}), 2,
+                   {"--prior", "probe", "--judge is ask"});
 }
 
 TEST_F(EvalUsage, AServersPortIsANumber) {
