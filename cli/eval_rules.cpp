@@ -4,6 +4,8 @@
 
 #include "base/fail.h"
 #include "cli/eval_options.h"
+#include "pipeline/open_rater.h"
+#include "pipeline/run_setup.h"
 #include "valuelens/rule_evaluations.h"
 
 namespace valuelens {
@@ -45,6 +47,14 @@ void setup_diversity(CLI::App & parent, Context & context) {
         "valuelens eval diversity -m smollm2-135m --limit 60 --output diversity.json", [options, &context] {
             DiversityOptions & diversity = options->diversity;
             diversity.input = options->input;
+            if (!diversity.embedding_model.empty()) {
+                ModelOptions subject;
+                SchedulerOptions scheduler;
+                apply_engine_options(options->engine, subject, scheduler);
+                require_known_model(diversity.embedding_model, "--embedding-model");
+                diversity.open_embedding =
+                    embedding_opener(diversity.embedding_model, subject, context.console, context.stop);
+            }
             return run_eval(*diversity_task(diversity), *options, context);
         });
     add_eval_options(*command, *options, "Queries: JSONL, ShareGPT, LMSYS, text or Value Portrait (the 450 shipped)");
@@ -59,6 +69,11 @@ void setup_diversity(CLI::App & parent, Context & context) {
     add("--block", diversity.block, "Prompts whose answers are one corpus", "N")->check(positive_number());
     add("--vocabulary", diversity.vocabulary, "Words that there are, V of expectation-adjusted distinct", "V")
         ->check(positive_number());
+    command
+        ->add_option("--embedding-model", diversity.embedding_model,
+                     "Whose vectors of the texts are compared: an embedding model (GGUF file, or NAME[:TYPE] of the "
+                     "catalogue) (the evaluated model's own states)")
+        ->type_name("MODEL");
     add("--min-words", diversity.min_words, "A corpus with fewer words is left out", "N")->check(non_negative_number());
 }
 

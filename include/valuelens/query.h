@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,12 @@ enum class QueryFormat {
     value_portrait, ///< Value Portrait query-*.json and query-response-tagged.json: {"content": {"title", "text"}}
 };
 
+/// "jsonl", "value_portrait", ..., as a run's config writes them.
+const std::string & query_format_name(QueryFormat format);
+
+/// Nothing where no format has this name.
+std::optional<QueryFormat> query_format_named(const std::string & name);
+
 struct QueryOptions {
     QueryFormat format = QueryFormat::detect;
     std::size_t limit = 0; ///< keep at most so many; 0 keeps all
@@ -34,9 +41,10 @@ struct QueryOptions {
 /// Queries, with what was left out and why (duplicates, non-matching languages, ...).
 struct QuerySet {
     std::vector<Query> queries;
-    std::size_t duplicates = 0;   ///< dropped: the same text again
-    std::size_t filtered = 0;     ///< dropped by `language`
-    std::size_t without_user = 0; ///< dropped: conversations that have no user turn
+    std::size_t duplicates = 0;               ///< dropped: the same text again
+    std::size_t filtered = 0;                 ///< dropped by `language`
+    std::size_t without_user = 0;             ///< dropped: conversations that have no user turn
+    QueryFormat format = QueryFormat::detect; ///< as which they were read; never `detect` once they are
 };
 
 /// The shipped everyday queries.

@@ -29,6 +29,7 @@ struct WrittenEvaluationConfig {
     std::int64_t samples = 0;
     std::int64_t block = 0; ///< prompts of a corpus of diversity; 0: its own
     std::int64_t max_tokens = 0;
+    std::string embedding_model; ///< of diversity; empty: the subject's own states
     std::string dilemmas;
     std::string requests;
     std::string benign;

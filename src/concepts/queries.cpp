@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <numeric>
 #include <unordered_set>
 
@@ -47,6 +48,7 @@ QuerySet parse_queries(std::string_view text, const std::string & name, const Qu
         fail(ErrorKind::usage, "{}: a language can be chosen only for LMSYS conversations, which state theirs", name);
     }
     QuerySet set;
+    set.format = format;
     UniqueIds ids;
     std::unordered_set<std::string> texts;
     read_queries(text, name, format, [&](RawQuery && raw) {
@@ -85,7 +87,20 @@ QuerySet parse_queries(std::string_view text, const std::string & name, const Qu
     return set;
 }
 
+/// In the order of the enumeration.
+const std::array<std::string, 6> format_names = {"detect", "jsonl", "sharegpt", "lmsys", "text", "value_portrait"};
+
 } // namespace
+
+const std::string & query_format_name(QueryFormat format) {
+    return format_names.at(static_cast<std::size_t>(format));
+}
+
+std::optional<QueryFormat> query_format_named(const std::string & name) {
+    const auto found = std::find(format_names.begin(), format_names.end(), name);
+    return found == format_names.end() ? std::nullopt
+                                       : std::optional(static_cast<QueryFormat>(found - format_names.begin()));
+}
 
 QuerySet shipped_queries(const QueryOptions & options) {
     const ShippedText shipped = shipped_text("queries/everyday.jsonl");

@@ -6,33 +6,17 @@
 
 #include <array>
 #include <cstring>
-#include <filesystem>
 
 #include "base/fail.h"
 #include "base/utf8.h"
 #include "engine/backend.h"
 #include "engine/gguf_file.h"
+#include "engine/load_weights.h"
 #include "engine/model_impl.h"
 
 namespace valuelens {
 
 namespace {
-
-struct LoadWatch {
-    ProgressSink & progress;
-    std::stop_token stop;
-    int percent = -1;
-};
-
-bool on_load_progress(float fraction, void * user_data) {
-    auto & watch = *static_cast<LoadWatch *>(user_data);
-    const int percent = static_cast<int>(fraction * 100.0f);
-    if (percent != watch.percent) {
-        watch.percent = percent;
-        watch.progress.advance(static_cast<std::uint64_t>(percent));
-    }
-    return !watch.stop.stop_requested();
-}
 
 Token single_token(const llama_vocab * vocab, const char * text) {
     std::array<llama_token, 4> tokens{};
@@ -50,28 +34,9 @@ std::shared_ptr<Model> Model::load(const ModelOptions & options, ProgressSink & 
     ensure_backend();
     auto impl = std::make_unique<Impl>();
     impl->options = options;
-    if (impl->options.threads <= 0) {
-        impl->options.threads = std::max(1, common_cpu_get_num_math());
-    }
+    impl->options.threads = threads_of(options);
     impl->info = read_model_info(options.path);
-
-    llama_model_params parameters = llama_model_default_params();
-    parameters.n_gpu_layers = options.n_gpu_layers;
-    LoadWatch watch{progress, stop};
-    parameters.progress_callback = on_load_progress;
-    parameters.progress_callback_user_data = &watch;
-    take_backend_errors();
-    progress.start("load " + std::filesystem::path(options.path).filename().string(), 100, "%");
-    impl->model.reset(llama_model_load_from_file(options.path.c_str(), parameters));
-    progress.finish();
-    if (!impl->model) {
-        if (stop.stop_requested()) {
-            fail(ErrorKind::interrupted, "stopped while loading {}", options.path);
-        }
-        const std::string cause = take_backend_errors();
-        fail(ErrorKind::model, "{}: llama.cpp cannot load it ({})", options.path,
-             cause.empty() ? "no cause given" : cause);
-    }
+    impl->model = load_weights(options, progress, stop);
     llama_model * model = impl->model.get();
     impl->vocab = llama_model_get_vocab(model);
     if (!llama_model_has_decoder(model) || llama_model_has_encoder(model) || llama_model_is_diffusion(model) ||

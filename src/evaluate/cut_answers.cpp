@@ -43,7 +43,7 @@ void note_cut(const CutWords & words, Evaluation & result) {
         100 * *shortest / words.base));
 }
 
-void embed_answers(Respondent & respondent, CutAnswers & cut, Evaluation & result) {
+void embed_answers(Respondent & respondent, const EmbeddingModel * by, CutAnswers & cut, Evaluation & result) {
     std::vector<std::string> texts;
     std::vector<CutAnswer *> places;
     for (auto & prompt : cut) {
@@ -56,7 +56,7 @@ void embed_answers(Respondent & respondent, CutAnswers & cut, Evaluation & resul
             }
         }
     }
-    std::vector<std::vector<float>> embeddings = respondent.embed("diversity embeddings", texts);
+    std::vector<std::vector<float>> embeddings = respondent.embed("diversity embeddings", texts, by);
     for (std::size_t i = 0; i < places.size(); ++i) {
         places[i]->embedding = std::move(embeddings[i]);
     }

@@ -28,8 +28,8 @@ struct CutWords {
 /// A variant whose answers are short takes words from all others: notes which one, where less than half is left.
 void note_cut(const CutWords & words, Evaluation & result);
 
-/// Embeds the texts, and counts those that have no word or no embedding. One that cannot be embedded under one variant
-/// is left out under all, so that all have embeddings of the same prompts and draws.
-void embed_answers(Respondent & respondent, CutAnswers & cut, Evaluation & result);
+/// Embeds the texts (`by` as in Respondent::embed), and counts those that have no word or no embedding. One that cannot
+/// be embedded under one variant is left out under all, so that all have embeddings of the same prompts and draws.
+void embed_answers(Respondent & respondent, const EmbeddingModel * by, CutAnswers & cut, Evaluation & result);
 
 } // namespace valuelens

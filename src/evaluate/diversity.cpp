@@ -72,9 +72,7 @@ public:
         require(options.samples >= 1, "--samples", options.samples, "1 or more");
         require(options.block >= 2, "--block", options.block, "2 or more prompts");
         require(options.vocabulary >= 1, "--vocabulary", options.vocabulary, "1 or more words");
-        QuerySet set = options.input.empty() ? shipped_queries() : load_queries(options.input);
-        queries_ = std::move(set.queries);
-        duplicates_ = set.duplicates;
+        queries_ = options.input.empty() ? shipped_queries() : load_queries(options.input);
     }
 
     std::string name() const override { return "diversity"; }
@@ -82,6 +80,9 @@ public:
     Evaluation run(Respondent & respondent, const EvaluationOptions & options) const override {
         Evaluation result = start_evaluation(name(), "prompt", respondent, options);
         note_input(result, options_.input);
+        if (!options_.input.empty()) {
+            result.settings.emplace_back("input_format", query_format_name(queries_.format));
+        }
         for (const auto & [setting, value] : {std::pair{"max_tokens", fmt::format("{}", options_.max_tokens)},
                                               {"temperature", fmt::format("{}", options_.temperature)},
                                               {"samples", fmt::format("{}", samples())},
@@ -90,13 +91,24 @@ public:
                                               {"min_words", fmt::format("{}", options_.min_words)}}) {
             result.settings.emplace_back(setting, value);
         }
-        note_drop(result, "duplicate", "prompts", duplicates_);
+        note_drop(result, "duplicate", "prompts", queries_.duplicates);
+        note_drop(result, "no_user_turn", "conversations", queries_.without_user);
         define_measures(result);
+
+        std::shared_ptr<EmbeddingModel> embedding;
+        if (!options_.embedding_model.empty()) {
+            result.settings.emplace_back("embedding_model", options_.embedding_model);
+            if (!options_.open_embedding) {
+                fail(ErrorKind::internal, "the embedding model {} is named, and nothing opens it",
+                     options_.embedding_model);
+            }
+            embedding = options_.open_embedding();
+        }
 
         std::vector<const Query *> asked;
         std::vector<std::string> texts;
-        for (const std::size_t place : sample_items(queries_.size(), options.limit, options.seed)) {
-            asked.push_back(&queries_[place]);
+        for (const std::size_t place : sample_items(queries_.queries.size(), options.limit, options.seed)) {
+            asked.push_back(&queries_.queries[place]);
             texts.push_back(asked.back()->text);
         }
         const auto answers = respondent.write(name(), texts,
@@ -120,7 +132,7 @@ public:
         }
         note_drop(result, "too_long", "prompts", asked.size() - answered.size());
         note_cut(cut_words, result);
-        embed_answers(respondent, cut, result);
+        embed_answers(respondent, embedding.get(), cut, result);
         if (samples() > 1) {
             score_within(cut, result);
         }
@@ -312,8 +324,7 @@ private:
     }
 
     DiversityOptions options_;
-    std::vector<Query> queries_;
-    std::size_t duplicates_ = 0;
+    QuerySet queries_;
 };
 
 } // namespace

@@ -95,7 +95,13 @@ public:
         return answers;
     }
 
-    std::vector<std::vector<float>> embed(const std::string & stage, std::span<const std::string> texts) override {
+    std::vector<std::vector<float>> embed(const std::string & stage, std::span<const std::string> texts,
+                                          const EmbeddingModel * by) override {
+        if (by != nullptr) {
+            note_setting("embedding", fmt::format("{}, pooling: {}", by->info().name, by->pooling()));
+            note_setting("embedding_identity", by->info().identity);
+            return by->embed(stage, texts, progress_, stop_);
+        }
         const std::vector<Token> before = render("");
         const int layer = model_->info().n_layer / 2;
         note_setting("embedding", fmt::format("mean output of block {} over the text's tokens", layer));

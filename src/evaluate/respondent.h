@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "valuelens/embedding_model.h"
 #include "valuelens/evaluation.h"
 
 namespace valuelens {
@@ -67,9 +68,11 @@ public:
     virtual std::vector<std::vector<WrittenAnswer>>
     write(const std::string & stage, std::span<const std::string> prompts, const AnswerOptions & options) = 0;
 
-    /// For each text the mean over its tokens of the output of the middle block, read by the model as it is as a reply
-    /// to an empty message: what a text is, whoever wrote it. Empty: the text has no tokens or does not fit.
-    virtual std::vector<std::vector<float>> embed(const std::string & stage, std::span<const std::string> texts) = 0;
+    /// For each text its vector by an embedding model or, where `by` is null, the mean over its tokens of the output of
+    /// the middle block, read by the model as it is as a reply to an empty message: what a text is, whoever wrote it.
+    /// Empty: the text has no tokens or does not fit.
+    virtual std::vector<std::vector<float>> embed(const std::string & stage, std::span<const std::string> texts,
+                                                  const EmbeddingModel * by) = 0;
 
     /// Log-probability of replies.
     virtual std::vector<PassageScore> read(const std::string & stage, std::span<const Passage> passages) = 0;

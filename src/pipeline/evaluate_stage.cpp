@@ -5,6 +5,7 @@
 #include "pipeline/evaluate_matrix.h"
 #include "pipeline/run_context.h"
 #include "pipeline/run_evaluations.h"
+#include "pipeline/run_setup.h"
 #include "pipeline/watch.h"
 
 namespace valuelens {
@@ -59,6 +60,10 @@ public:
         return judge_;
     }
 
+    std::function<std::shared_ptr<EmbeddingModel>()> embedding_opener() const {
+        return valuelens::embedding_opener(run_.config.written.embedding_model, options_, run_.progress, run_.stop);
+    }
+
     MatrixVariants variants(const std::string & name, const std::vector<MatrixCell> & cells) const {
         MatrixVariants loaded = load_cells(run_.folder, cells, files_, info_, run_.progress);
         if (name == "compliance" && run_.config.written.defend) {
@@ -82,21 +87,25 @@ private:
 
 void do_evaluation(RunContext & run, const std::string & name, const std::vector<MatrixCell> & cells, Bench & bench,
                    const std::filesystem::path & output) {
-    JudgedFiles files;
+    TaskTools tools;
     if (is_judged(name)) {
-        files = judged_files(output, {}, run.progress);
+        tools.files = judged_files(output, {}, run.progress);
     }
     // Directions first: what is wrong with them is said before a judge is asked or a model loaded.
     MatrixVariants loaded = bench.variants(name, cells);
-    const auto task =
-        make_run_task(name, run.config, run.inputs.concepts, is_judged(name) ? bench.judge() : nullptr, files);
+    if (is_judged(name)) {
+        tools.judge = bench.judge();
+    } else if (name == "diversity") {
+        tools.open_embedding = bench.embedding_opener();
+    }
+    const auto task = make_run_task(name, run.config, run.inputs.concepts, tools);
     Evaluation evaluation =
         evaluate(*task, bench.model(), run_scheduler_options(run.config), std::move(loaded.variants),
                  run_evaluation_options(name, run.config), run.progress, run.stop);
     evaluation.notes.insert(evaluation.notes.end(), loaded.notes.begin(), loaded.notes.end());
     write_evaluation(output, evaluation);
     std::error_code nothing_there;
-    std::filesystem::remove(files.part, nothing_there);
+    std::filesystem::remove(tools.files.part, nothing_there);
 }
 
 } // namespace
@@ -106,7 +115,13 @@ void check_evaluate_config(const RunConfig & config, const ConceptSet & concepts
     matrix_cells(written_matrix(config), concepts);
     run_judge(config);
     for (const std::string & name : wanted_evaluations(config)) {
-        make_run_task(name, config, concepts, nullptr, {});
+        make_run_task(name, config, concepts, {});
+        if (name == "diversity" && !config.written.embedding_model.empty()) {
+            require_known_model(config.written.embedding_model, "evaluate_written.embedding_model");
+        }
+        if (is_judged(name) && !config.written.judge_model.empty()) {
+            require_known_model(config.written.judge_model, "evaluate_written.model");
+        }
     }
 }
 

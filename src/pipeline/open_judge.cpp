@@ -88,22 +88,11 @@ void require_judge_model(const RunConfig & config) {
     }
 }
 
-// A file that can be read as a model, or a name that can be fetched. Where judge and subject are both here and the
-// same, that is said now and not after hours of generating.
-void require_known_model(const std::string & spec, const Subject & subject, ProgressSink & progress) {
-    if (const std::optional<std::filesystem::path> file = local_model(spec)) {
-        const ModelInfo judge = read_model_info(file->string());
-        if (!subject.identity.empty() && (subject.identity == judge.identity || subject.name == judge.name)) {
-            warn_of_same_model(judge.name, "judge.model", progress);
-        }
-        return;
-    }
-    const std::string name = spec.substr(0, spec.find(':'));
-    const std::vector<CatalogueEntry> & known = catalogue();
-    if (std::none_of(known.begin(), known.end(), [&](const CatalogueEntry & entry) { return entry.name == name; })) {
-        fail(ErrorKind::model,
-             "judge.model: '{}' is neither a file nor a name of `valuelens models list`; correct it before the run",
-             spec);
+// Where judge and subject are both here and the same, that is said now and not after hours of generating.
+void check_judge_model(const std::string & spec, const Subject & subject, ProgressSink & progress) {
+    const std::optional<ModelInfo> judge = require_known_model(spec, "judge.model");
+    if (judge && !subject.identity.empty() && (subject.identity == judge->identity || subject.name == judge->name)) {
+        warn_of_same_model(judge->name, "judge.model", progress);
     }
 }
 
@@ -204,12 +193,12 @@ void check_judge_config(const RunConfig & config, const ConceptSet & concepts, P
     if (config.judge_kind == "probe") {
         for (const Probe & probe : chosen_probes(config.judge_probe, subject.name)) {
             require_concepts(probe, concepts);
-            require_known_model(config.judge_model.empty() ? probe.model : config.judge_model, subject, progress);
+            check_judge_model(config.judge_model.empty() ? probe.model : config.judge_model, subject, progress);
         }
     } else if (config.judge_kind == "ask") {
         require_judge_model(config);
         load_ask_prompt(config.judge_prompt, "");
-        require_known_model(config.judge_model, subject, progress);
+        check_judge_model(config.judge_model, subject, progress);
     } else {
         open_judge(config, concepts, {}, progress, std::move(stop));
     }

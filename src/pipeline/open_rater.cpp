@@ -14,6 +14,24 @@ RaterAnswers rater_answers_of(const std::string & name) {
     return name == "logprobs" ? RaterAnswers::logprobs : name == "json" ? RaterAnswers::json : RaterAnswers::automatic;
 }
 
+ModelOptions options_beside(const std::string & model, const ModelOptions & other, ProgressSink & progress,
+                            const std::stop_token & stop) {
+    ModelOptions options;
+    options.path = resolve_model(model, {.threads = other.threads}, progress, stop).string();
+    options.threads = other.threads;
+    options.n_gpu_layers = other.n_gpu_layers;
+    options.date = other.date;
+    return options;
+}
+
+std::function<std::shared_ptr<EmbeddingModel>()> embedding_opener(const std::string & model, const ModelOptions & other,
+                                                                  ProgressSink & progress,
+                                                                  const std::stop_token & stop) {
+    return [model, other, &progress, stop] {
+        return EmbeddingModel::load(options_beside(model, other, progress, stop), progress, stop);
+    };
+}
+
 std::shared_ptr<Rater> open_rater(const RaterRequest & wanted, const std::string & role, const std::string & option,
                                   const RaterSurroundings & beside, ProgressSink & progress,
                                   const std::stop_token & stop) {
@@ -28,12 +46,8 @@ std::shared_ptr<Rater> open_rater(const RaterRequest & wanted, const std::string
         rater = make_server_rater(open_service(server, option, progress, stop),
                                   {.answers = wanted.answers, .seed = beside.seed, .role = role}, progress, stop);
     } else {
-        ModelOptions options;
-        options.path = resolve_model(wanted.model, {.threads = beside.model.threads}, progress, stop).string();
-        options.threads = beside.model.threads;
-        options.n_gpu_layers = beside.model.n_gpu_layers;
-        options.date = beside.model.date;
-        const std::shared_ptr<Model> model = Model::load(options, progress, stop);
+        const std::shared_ptr<Model> model =
+            Model::load(options_beside(wanted.model, beside.model, progress, stop), progress, stop);
         identity = model->info().identity;
         rater = make_local_rater(model, {.parallel = beside.parallel}, progress, stop);
     }

@@ -1,11 +1,13 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <stop_token>
 #include <string>
 
 #include "evaluate/rater.h"
+#include "valuelens/embedding_model.h"
 #include "valuelens/model.h"
 #include "valuelens/progress.h"
 #include "valuelens/run_config.h"
@@ -32,6 +34,16 @@ struct RaterSurroundings {
     int parallel = 32;
     std::uint64_t seed = 0;
 };
+
+/// How a local model (a file, or NAME[:TYPE] of the catalogue, fetched where it is missing) is loaded beside another:
+/// threads, GPU layers and date are the other's. Throws as resolve_model() does.
+ModelOptions options_beside(const std::string & model, const ModelOptions & other, ProgressSink & progress,
+                            const std::stop_token & stop);
+
+/// Opens an embedding model beside another model: what DiversityOptions::open_embedding is.
+std::function<std::shared_ptr<EmbeddingModel>()> embedding_opener(const std::string & model, const ModelOptions & other,
+                                                                  ProgressSink & progress,
+                                                                  const std::stop_token & stop);
 
 /// Fetches and loads a local judge, or asks a server what it offers. Null where nobody judges. Warns where judge and
 /// subject are the same model. `role` ("judge", "classifier") and `option` (what names it: "--judge") stand in

@@ -176,7 +176,8 @@ RunConfig parse_run_config(const std::string & text, const std::string & name, c
           &config.evaluate_queries, &config.written.dilemmas, &config.written.requests, &config.written.benign}) {
         resolve_path(*file, folder);
     }
-    for (std::string * file : {&config.model, &config.judge_model, &config.judge_probe, &config.written.judge_model}) {
+    for (std::string * file : {&config.model, &config.judge_model, &config.judge_probe, &config.written.judge_model,
+                               &config.written.embedding_model}) {
         if (file->find('/') != std::string::npos || file->ends_with(".gguf") || file->ends_with(".safetensors")) {
             resolve_path(*file, folder);
         }

@@ -58,6 +58,10 @@ void visit_written(const char * section, Written & w, Visit && visit) {
           Words{});
     visit(section, "max_tokens", w.max_tokens, Change::free, "longest answer; 0: each evaluation's own", not_negative,
           Words{});
+    visit(section, "embedding_model", w.embedding_model, Change::free,
+          "of diversity: an embedding model (GGUF file, or NAME[:TYPE] of the catalogue); empty: the subject's own "
+          "states",
+          any, Words{});
     visit(section, "dilemmas", w.dilemmas, Change::free, "of dilemmas; empty: the shipped ones", any, Words{});
     visit(section, "requests", w.requests, Change::free,
           "of compliance: AdvBench's or HarmBench's CSV, or JSONL; empty: the shipped ones", any, Words{});

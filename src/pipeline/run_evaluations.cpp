@@ -5,6 +5,7 @@
 #include "base/fail.h"
 #include "base/hash.h"
 #include "pipeline/evaluate_matrix.h"
+#include "pipeline/run_setup.h"
 #include "valuelens/rule_evaluations.h"
 
 namespace valuelens {
@@ -89,8 +90,7 @@ RaterRequest run_judge(const RunConfig & config) {
 }
 
 std::unique_ptr<EvaluationTask> make_run_task(const std::string & name, const RunConfig & config,
-                                              const ConceptSet & concepts, std::shared_ptr<Rater> judge,
-                                              const JudgedFiles & files) {
+                                              const ConceptSet & concepts, const TaskTools & tools) {
     const WrittenEvaluationConfig & written = config.written;
     const PvqOptions questionnaire{.input = config.evaluate_questionnaire, .key = config.evaluate_key};
     if (name == "pvq") {
@@ -123,6 +123,8 @@ std::unique_ptr<EvaluationTask> make_run_task(const std::string & name, const Ru
         options.max_tokens = stated_or(written.max_tokens, options.max_tokens);
         options.samples = stated_or(written.samples, options.samples);
         options.block = stated_or(written.block, options.block);
+        options.embedding_model = written.embedding_model;
+        options.open_embedding = tools.open_embedding;
         return diversity_task(options);
     }
     if (name != "compliance" && run_judge(config).model.empty()) {
@@ -132,19 +134,20 @@ std::unique_ptr<EvaluationTask> make_run_task(const std::string & name, const Ru
              name);
     }
     if (name == "freeform") {
-        FreeformOptions options{.input = config.evaluate_questionnaire, .key = config.evaluate_key, .files = files};
+        FreeformOptions options{
+            .input = config.evaluate_questionnaire, .key = config.evaluate_key, .files = tools.files};
         options.max_tokens = stated_or(written.max_tokens, options.max_tokens);
-        return freeform_task(options, concepts, std::move(judge));
+        return freeform_task(options, concepts, tools.judge);
     }
     if (name == "dilemmas") {
-        DilemmaOptions options{.input = written.dilemmas, .files = files};
+        DilemmaOptions options{.input = written.dilemmas, .files = tools.files};
         options.max_tokens = stated_or(written.max_tokens, options.max_tokens);
-        return dilemmas_task(options, concepts, std::move(judge));
+        return dilemmas_task(options, concepts, tools.judge);
     }
-    ComplianceOptions options{.input = written.requests, .benign = written.benign, .files = files};
+    ComplianceOptions options{.input = written.requests, .benign = written.benign, .files = tools.files};
     options.max_tokens = stated_or(written.max_tokens, options.max_tokens);
     options.samples = stated_or(written.samples, options.samples);
-    return compliance_task(options, std::move(judge), nullptr);
+    return compliance_task(options, tools.judge, nullptr);
 }
 
 EvaluationOptions run_evaluation_options(const std::string & name, const RunConfig & config) {
@@ -169,6 +172,10 @@ std::string evaluation_settings(const std::string & name, const RunConfig & conf
     }
     if (name == "diversity" && config.written.block > 0) {
         text += fmt::format("\nblock {}", config.written.block);
+    }
+    if (name == "diversity" && !config.written.embedding_model.empty()) {
+        const auto file = local_model(config.written.embedding_model);
+        text += "\nembedding " + (file ? model_identity(file->string()) : config.written.embedding_model);
     }
     if (!config.evaluate_key.empty() && reads_questionnaire(name)) {
         const bool users = std::filesystem::exists(config.evaluate_key);

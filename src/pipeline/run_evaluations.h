@@ -1,11 +1,13 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "pipeline/open_rater.h"
 #include "valuelens/concept_set.h"
+#include "valuelens/embedding_model.h"
 #include "valuelens/evaluation.h"
 #include "valuelens/evaluation_judged.h"
 #include "valuelens/run_config.h"
@@ -29,11 +31,16 @@ bool is_judged(const std::string & name);
 /// Who judges, by [evaluate_written]; with an empty model: nobody.
 RaterRequest run_judge(const RunConfig & config);
 
-/// Throws as the tasks' own functions do, and Error(usage) where the config lacks what the evaluation needs. `judge`
-/// may be null to check the config; so may `files` be empty.
+/// What evaluations use beside the subject. All may be empty to check a config.
+struct TaskTools {
+    std::shared_ptr<Rater> judge;
+    std::function<std::shared_ptr<EmbeddingModel>()> open_embedding;
+    JudgedFiles files;
+};
+
+/// Throws as the tasks' own functions do, and Error(usage) where the config lacks what the evaluation needs.
 std::unique_ptr<EvaluationTask> make_run_task(const std::string & name, const RunConfig & config,
-                                              const ConceptSet & concepts, std::shared_ptr<Rater> judge,
-                                              const JudgedFiles & files);
+                                              const ConceptSet & concepts, const TaskTools & tools);
 
 EvaluationOptions run_evaluation_options(const std::string & name, const RunConfig & config);
 

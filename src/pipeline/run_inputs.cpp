@@ -2,29 +2,9 @@
 
 #include <fmt/format.h>
 
-#include <array>
 #include <utility>
 
 namespace valuelens {
-namespace {
-
-QueryFormat query_format(const std::string & name) {
-    static const std::array<std::pair<const char *, QueryFormat>, 6> formats{
-        {{"detect", QueryFormat::detect},
-         {"jsonl", QueryFormat::jsonl},
-         {"sharegpt", QueryFormat::sharegpt},
-         {"lmsys", QueryFormat::lmsys},
-         {"text", QueryFormat::text},
-         {"value_portrait", QueryFormat::value_portrait}}};
-    for (const auto & [word, format] : formats) {
-        if (name == word) {
-            return format;
-        }
-    }
-    return QueryFormat::detect;
-}
-
-} // namespace
 
 std::vector<std::string> RunInputs::value_ids() const {
     std::vector<std::string> ids;
@@ -39,7 +19,7 @@ RunInputs load_run_inputs(const RunConfig & config, ProgressSink & progress) {
     inputs.concepts = config.concepts_file.empty() ? schwartz10() : load_concept_set(config.concepts_file);
     inputs.templates = config.templates_file.empty() ? shipped_templates() : load_templates(config.templates_file);
     QueryOptions options;
-    options.format = query_format(config.queries_format);
+    options.format = query_format_named(config.queries_format).value_or(QueryFormat::detect);
     options.limit = static_cast<std::size_t>(config.queries_limit);
     options.sample = config.queries_sample;
     options.seed = static_cast<std::uint64_t>(config.seed);

@@ -6,6 +6,7 @@
 
 #include "pipeline/shard.h"
 #include "store/run_db.h"
+#include "valuelens/model.h"
 #include "valuelens/run.h"
 
 namespace valuelens {
@@ -40,5 +41,10 @@ std::size_t planned_slices(const RunDb & db);
 
 /// The file of a path or catalogue name, if it is here already; nothing is fetched.
 std::optional<std::filesystem::path> local_model(const std::string & spec);
+
+/// What can be told of a model before it is fetched and loaded: nothing where it is a name of the catalogue that is not
+/// here yet. Throws Error(model), naming the `key` or option that gave it, where it is neither file nor such a name,
+/// and as read_model_info() does.
+std::optional<ModelInfo> require_known_model(const std::string & spec, const std::string & key);
 
 } // namespace valuelens

@@ -169,6 +169,7 @@ constexpr SettingOption setting_options[] = {
     {"block", "--block", "20"},
     {"vocabulary", "--vocabulary", "50000"},
     {"min_words", "--min-words", "10"},
+    {"embedding_model", "--embedding-model", ""},
     {"judge", "--judge", ""},
     {"judge_prompt", "--judge-prompt", "shipped"},
     {"classifier", "--classifier", ""},
@@ -194,7 +195,9 @@ constexpr OwnDefaults own_defaults[] = {
 void add_settings(Command & command, const Json & settings, const std::string & name) {
     const auto add = [&](const char * setting, const char * option, const char * standard) {
         const std::string stored = text_at(settings, setting);
-        const std::string value = std::string(setting) == "judge" ? stored : stored.substr(0, stored.find(' '));
+        const std::string named = setting;
+        const bool whole = named == "judge" || named == "embedding_model"; // what a user wrote, spaces and all
+        const std::string value = whole ? stored : stored.substr(0, stored.find(' '));
         if (!value.empty() && value != standard) {
             command.option(option, value);
         }

@@ -99,6 +99,20 @@ TEST_F(EvalRulesCommand, Diversity) {
     EXPECT_GT(stored.find("across_embedding_distance")->scores[0].estimate.value, 0);
     std::filesystem::remove(output_);
     expect_failure(eval("diversity", {"--block", "1"}), 2, {"--block 1"});
+
+    ASSERT_EQ(eval("diversity", {"--limit", "2", "--block", "2", "--samples", "2", "--max-tokens", "8", "--min-words",
+                                 "2", "--embedding-model", "smollm2-135m"})
+                  .exit_code,
+              0);
+    EXPECT_THAT(read_evaluation(output_).settings,
+                testing::Contains(testing::Pair("embedding", HasSubstr("pooling: mean (not stated)"))));
+    std::filesystem::remove(output_);
+    expect_failure(eval("diversity", {"--embedding-model", (folder_ / "none.gguf").string()}), 4, {"none.gguf"});
+    write_file(output_, "as if it were a model");
+    const ProgramResult own = eval("diversity", {"--embedding-model", output_.string()});
+    EXPECT_EQ(own.exit_code, 2);
+    EXPECT_THAT(own.last_error_line(), HasSubstr("would replace"));
+    EXPECT_EQ(read_file(output_), "as if it were a model");
 }
 
 TEST_F(EvalRulesCommand, LeakageUnderOneVariantForEachValue) {

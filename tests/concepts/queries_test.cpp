@@ -134,6 +134,16 @@ TEST_F(QueryFile, AStatedFormatIsHeldTo) {
     expect_refused("q.jsonl", "{\"text\": \"One?\"}\n", {"q.jsonl:1", "\"conversations\" is missing"}, options);
 }
 
+TEST_F(QueryFile, FormatsHaveTheNamesThatAConfigWrites) {
+    EXPECT_EQ(query_format_name(load_queries(files_.write("q.txt", "What now?\n")).format), "text");
+    EXPECT_EQ(query_format_name(shipped_queries().format), "jsonl");
+    for (const QueryFormat format : {QueryFormat::detect, QueryFormat::jsonl, QueryFormat::sharegpt, QueryFormat::lmsys,
+                                     QueryFormat::text, QueryFormat::value_portrait}) {
+        EXPECT_EQ(query_format_named(query_format_name(format)), format);
+    }
+    EXPECT_EQ(query_format_named("parquet"), std::nullopt);
+}
+
 TEST_F(QueryFile, LimitTakesTheFirstAndASampleIsSeeded) {
     std::string lines;
     for (int i = 0; i < 100; ++i) {

@@ -9,6 +9,7 @@
 #include "evaluate/fake_respondent.h"
 #include "support/expect_error.h"
 #include "support/temp_folder.h"
+#include "support/tiny_embedding_model.h"
 #include "valuelens/rule_evaluations.h"
 
 namespace valuelens {
@@ -227,6 +228,49 @@ TEST_F(Diversity, OneBlockHasNoIntervalAndANoteSaysWhatToDo) {
     const Evaluation two = diversity_task(options())->run(respondent, {.limit = 4, .bootstraps = 20});
     EXPECT_FALSE(std::isnan(two.find("across_distinct_1")->scores[0].estimate.low));
     EXPECT_TRUE(two.notes.empty());
+}
+
+TEST_F(Diversity, AnEmbeddingModelIsOpenedBeforeAnythingIsWritten) {
+    const auto model = EmbeddingModel::load(
+        {.path = test::TinyEmbeddingModel(test::TinyEmbeddingModel::mean).write(folder_ / "e.gguf"), .threads = 1});
+    FakeRespondent respondent({"base"});
+    respondent.on_write = [](const std::string & prompt, std::size_t, std::size_t) {
+        return answer(prompt + " one two three four five", {1});
+    };
+    respondent.on_embed = [](const std::string &) {
+        return std::vector<float>{1};
+    };
+    DiversityOptions by = options();
+    by.embedding_model = "e.gguf";
+    by.open_embedding = [&] {
+        EXPECT_THAT(respondent.prompts, testing::IsEmpty());
+        return model;
+    };
+    const Evaluation result = diversity_task(by)->run(respondent, {.bootstraps = 0});
+    EXPECT_EQ(respondent.embedded_by, model.get());
+    EXPECT_THAT(result.settings, testing::Contains(testing::Pair("embedding_model", "e.gguf")));
+    diversity_task(options())->run(respondent, {.bootstraps = 0});
+    EXPECT_EQ(respondent.embedded_by, nullptr);
+}
+
+TEST_F(Diversity, TheFormOfTheInputIsStatedAndWhatItLacksIsCounted) {
+    write_file(folder_ / "share.json", R"([{"id": "a", "conversations": [{"from": "human", "value": "First?"}]},
+        {"id": "b", "conversations": [{"from": "human", "value": "First?"}]},
+        {"id": "c", "conversations": [{"from": "gpt", "value": "Hello."}]},
+        {"id": "d", "conversations": [{"from": "human", "value": "Second?"}]}])");
+    FakeRespondent respondent({"base"});
+    respondent.on_write = [](const std::string & prompt, std::size_t, std::size_t) {
+        return answer(prompt + " one two three four five", {1});
+    };
+    respondent.on_embed = [](const std::string &) {
+        return std::vector<float>{1};
+    };
+    DiversityOptions share = options();
+    share.input = folder_ / "share.json";
+    const Evaluation result = diversity_task(share)->run(respondent, {.bootstraps = 0});
+    EXPECT_THAT(result.settings, testing::Contains(testing::Pair("input_format", "sharegpt")));
+    EXPECT_THAT(drops(result), testing::IsSupersetOf({"duplicate 1 prompts", "no_user_turn 1 conversations"}));
+    EXPECT_EQ(respondent.prompts, (std::vector<std::string>{"First?", "Second?"}));
 }
 
 TEST_F(Diversity, OptionsOutOfRangeAreRefused) {

@@ -158,11 +158,11 @@ TEST_F(EvaluateModel, AnswersComeWithTheEntropyOfWhatTheyWereDrawnFrom) {
 
 TEST_F(EvaluateModel, EmbeddingsAreOfTextsAndNotOfWhoWroteThem) {
     const std::vector<std::string> texts = {"The sea is blue today.", "", "The sea is blue today.", "Pay your taxes."};
-    const auto embeddings = respondent(push(40))->embed("test", texts);
+    const auto embeddings = respondent(push(40))->embed("test", texts, nullptr);
     ASSERT_EQ(embeddings.size(), 4u);
     EXPECT_TRUE(embeddings[1].empty());
     ASSERT_EQ(embeddings[0].size(), static_cast<std::size_t>(model->info().n_embd));
-    const auto plain = respondent(nullptr)->embed("test", texts);
+    const auto plain = respondent(nullptr)->embed("test", texts, nullptr);
     const auto distance = [](const std::vector<float> & a, const std::vector<float> & b) {
         double sum = 0;
         for (std::size_t i = 0; i < a.size(); ++i) {

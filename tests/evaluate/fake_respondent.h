@@ -29,9 +29,10 @@ public:
     std::function<std::optional<WrittenAnswer>(const std::string & prompt, std::size_t variant, std::size_t sample)>
         on_write;
     std::function<std::vector<float>(const std::string & text)> on_embed;
-    AnswerOptions answer_options;     ///< of the last write()
-    std::vector<std::string> prompts; ///< of score(), answer() and write()
-    std::vector<std::string> options; ///< of the last score()
+    const EmbeddingModel * embedded_by = nullptr; ///< of the last embed()
+    AnswerOptions answer_options;                 ///< of the last write()
+    std::vector<std::string> prompts;             ///< of score(), answer() and write()
+    std::vector<std::string> options;             ///< of the last score()
 
     const std::vector<EvaluationVariant> & variants() const override { return variants_; }
 
@@ -69,7 +70,9 @@ public:
         });
     }
 
-    std::vector<std::vector<float>> embed(const std::string &, std::span<const std::string> texts) override {
+    std::vector<std::vector<float>> embed(const std::string &, std::span<const std::string> texts,
+                                          const EmbeddingModel * by) override {
+        embedded_by = by;
         std::vector<std::vector<float>> embeddings;
         for (const std::string & text : texts) {
             embeddings.push_back(on_embed(text));

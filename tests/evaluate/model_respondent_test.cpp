@@ -1,5 +1,6 @@
 // What a model's log-probabilities are read into, on a model of random weights.
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -8,6 +9,7 @@
 #include "evaluate/option_scores.h"
 #include "evaluate/respondent.h"
 #include "support/temp_folder.h"
+#include "support/tiny_embedding_model.h"
 #include "support/tiny_language_model.h"
 
 namespace valuelens {
@@ -35,6 +37,31 @@ TEST_F(ModelRespondentTest, APromptThatDoesNotFitHasNoScores) {
     ASSERT_EQ(scores[0].size(), 2u);
     EXPECT_TRUE(all_finite(scores[0]));
     EXPECT_TRUE(scores[1].empty());
+}
+
+TEST_F(ModelRespondentTest, TextsAreEmbeddedByItsOwnStatesOrByAnotherModel) {
+    const auto asked = respondent(TinyLanguageModel::dense());
+    const std::vector<std::string> texts = {"sea is blue", "sky"};
+    const auto own = asked->embed("test", texts, nullptr);
+    EXPECT_EQ(own[0].size(), TinyLanguageModel::n_embd);
+    const auto settings = [&] {
+        Evaluation evaluation;
+        asked->describe(evaluation);
+        return evaluation.settings;
+    };
+    EXPECT_THAT(settings(), testing::Contains(testing::Pair("embedding", testing::HasSubstr("block 1"))));
+
+    const test::TinyEmbeddingModel weights(test::TinyEmbeddingModel::cls);
+    const auto other = EmbeddingModel::load({.path = weights.write(folder_ / "e.gguf"), .threads = 1});
+    const auto embeddings = asked->embed("test", texts, other.get());
+    ASSERT_EQ(embeddings[1].size(), test::TinyEmbeddingModel::n_embd);
+    const auto wanted = weights
+                            .states({test::TinyEmbeddingModel::cls_token, test::TinyEmbeddingModel::first_word + 1,
+                                     test::TinyEmbeddingModel::sep_token})
+                            .front();
+    EXPECT_NEAR(embeddings[1][0], wanted[0], 1e-4);
+    EXPECT_THAT(settings(), testing::Contains(testing::Pair("embedding", "tiny bert, pooling: cls")));
+    EXPECT_THAT(settings(), testing::Contains(testing::Pair("embedding_identity", other->info().identity)));
 }
 
 TEST_F(ModelRespondentTest, LogitsThatAreNoNumbersAreNotTakenForAPromptThatDoesNotFit) {

@@ -6,6 +6,7 @@
 #include "base/hash.h"
 #include "pipeline/small_run.h"
 #include "support/expect_error.h"
+#include "support/tiny_embedding_model.h"
 #include "valuelens/evaluation.h"
 #include "valuelens/run.h"
 
@@ -158,6 +159,27 @@ TEST_F(EvaluateStage, WhereTheModelWritesTheMatrixAndTheJudgeAreOthers) {
     EXPECT_EQ(sha256_file(files_.run() / "evaluation/leakage.json"), leakage);
 }
 
+TEST_F(EvaluateStage, TextsAreEmbeddedByTheModelThatIsNamed) {
+    const test::TinyEmbeddingModel weights(test::TinyEmbeddingModel::mean);
+    files_.write("queries.txt", "What is the sea?\nWhat is blue?\n");
+    weights.write(files_.folder / "e.gguf");
+    files_.write_config("[evaluate]\nevaluations = \"diversity\"\ndirections = \"compliance\"\nbootstraps = 20\n"
+                        "queries = \"queries.txt\"\n"
+                        "[evaluate_written]\nmax_tokens = 6\nsamples = 2\nblock = 2\nembedding_model = \"e.gguf\"\n");
+    run();
+    const Evaluation diversity = result("diversity");
+    EXPECT_THAT(diversity.settings, testing::Contains(testing::Pair("embedding", "tiny bert, pooling: mean")));
+    EXPECT_THAT(run(), testing::IsEmpty());
+
+    request_.config.reset();
+    request_.override_config = [](RunConfig & changed) {
+        changed.written.embedding_model.clear();
+    };
+    EXPECT_THAT(run(), testing::Contains("diversity"));
+    EXPECT_THAT(result("diversity").settings,
+                testing::Contains(testing::Pair("embedding", testing::HasSubstr("block 15"))));
+}
+
 TEST_F(EvaluateStage, WhatCannotBeDoneIsSaidBeforeAnythingElse) {
     const auto refuse = [&](const std::string & section, std::vector<std::string> words) {
         files_.write_config("[evaluate]\nevaluations = \"multiple-choice\"\n" + section);
@@ -184,6 +206,16 @@ TEST_F(EvaluateStage, WhatCannotBeDoneIsSaidBeforeAnythingElse) {
     refuse("[evaluate_written]\nvalues = \"ghost\"\n", {"evaluate_written.values", "ghost"});
     refuse("[evaluate_written]\nmodel = \"m.gguf\"\nurl = \"http://127.0.0.1:3/v1\"\n",
            {"evaluate_written.model", "evaluate_written.url", "give one"});
+    const auto refuse_model = [&](const std::string & evaluation, const std::string & key) {
+        files_.write_config("[evaluate]\nevaluations = \"" + evaluation + "\"\n[evaluate_written]\n" + key +
+                            " = \"no-such-model\"\n");
+        Watch early;
+        expect_error(ErrorKind::model, {"evaluate_written." + key, "no-such-model"},
+                     [&] { execute_run(request_, early); });
+        EXPECT_THAT(early.stages, testing::IsEmpty());
+    };
+    refuse_model("diversity", "embedding_model");
+    refuse_model("compliance", "model");
     files_.write_config("");
     request_.stages = {Stage::evaluate};
     expect_error(ErrorKind::usage, {"evaluate.evaluations"}, [&] { run(); });

@@ -119,6 +119,7 @@ limit = 3
 samples = 2
 block = 7
 max_tokens = 16
+embedding_model = "/m.gguf"
 dilemmas = "/d.jsonl"
 requests = "/r.csv"
 benign = "/b.jsonl"

@@ -218,6 +218,16 @@ TEST_F(Report, CommandsOfValueSlotsAndSettings) {
               "--limit 12 --parse greedy --seed 3 --output x.json");
 }
 
+TEST_F(Report, CommandsNameTheModelThatEmbeds) {
+    const Json model = {{"run", "r"}, {"model", {{"path", "m.gguf"}}}};
+    const Json evaluation = Json::parse(R"json({"evaluation": "diversity", "file": "x.json", "seed": 0,
+        "bootstraps": 1000, "confidence": 0.95, "variants": [{"name": "base"}], "settings": {"block": "20 prompts",
+        "vocabulary": "50000 (V of EAD)", "embedding": "tiny bert, pooling: mean",
+        "embedding_model": "my models/e.gguf"}})json");
+    EXPECT_EQ(evaluation_command(model, evaluation),
+              "valuelens eval diversity -m m.gguf --embedding-model 'my models/e.gguf' --output x.json");
+}
+
 TEST_F(Report, CommandsAreQuoted) {
     const Json model = {{"run", "r"}, {"model", {{"path", "m.gguf"}}}};
     const Json evaluation = Json::parse(R"({"evaluation": "x; y", "file": "x.json", "variants": [{"name": "base"}]})");
