@@ -102,7 +102,10 @@ std::string work_hash(const Evaluation & evaluation, const JudgedFiles & files, 
                       const std::function<void(Evaluation &)> & describe) {
     Evaluation described = evaluation;
     describe(described);
-    std::erase_if(described.settings, [](const auto & setting) { return setting.first.ends_with(server_setting); });
+    // Where a judge is reached, and how many threads a machine has, may change before the work is done.
+    std::erase_if(described.settings, [](const auto & setting) {
+        return setting.first.ends_with(server_setting) || setting.first == "threads";
+    });
     Sha256 hash;
     hash.update(evaluation_json(described));
     hash.update(files.completions.empty() ? "" : "with texts");

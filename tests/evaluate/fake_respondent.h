@@ -24,6 +24,7 @@ public:
     std::function<std::vector<double>(const std::string & prompt, std::size_t n_options, std::size_t variant)> on_score;
     /// Greedy answers, of write() too where it is set.
     std::function<std::optional<std::string>(const std::string & prompt, std::size_t variant)> on_answer;
+    std::string threads = "1";
     bool cut_off = false; ///< whether write() says so of greedy answers
     std::function<PassageScore(const Passage & passage, std::size_t variant)> on_read;
     std::function<std::optional<WrittenAnswer>(const std::string & prompt, std::size_t variant, std::size_t sample)>
@@ -88,6 +89,7 @@ public:
         evaluation.model_name = "fake";
         evaluation.model_identity = "0f";
         evaluation.settings.emplace_back("prompt", "bare");
+        evaluation.settings.emplace_back("threads", threads);
     }
 
 private:

@@ -225,6 +225,7 @@ TEST_F(Freeform, AfterAFailureTheFinishedSlicesAreTakenOver) {
 
     judge_->questions.clear();
     judge_->address = "http://moved/v1"; // the same judge elsewhere
+    respondent_.threads = "8";
     const Evaluation resumed = shipped();
     EXPECT_EQ(first + judge_->questions.size(), 40u * 3 * 2) << "no answer is judged twice";
     EXPECT_THAT(said, HasSubstr("going on from"));
