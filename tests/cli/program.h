@@ -55,7 +55,16 @@ public:
         posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
         posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, out_.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
         posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, err_.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
-        started_ = ::posix_spawn(&pid_, VALUELENS_BINARY, &actions, nullptr, raw.data(), environment.data()) == 0;
+        // A shell that starts tests in the background has SIGINT ignored, and the program would inherit that.
+        posix_spawnattr_t attributes;
+        posix_spawnattr_init(&attributes);
+        sigset_t interrupts;
+        sigemptyset(&interrupts);
+        sigaddset(&interrupts, SIGINT);
+        posix_spawnattr_setsigdefault(&attributes, &interrupts);
+        posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
+        started_ = ::posix_spawn(&pid_, VALUELENS_BINARY, &actions, &attributes, raw.data(), environment.data()) == 0;
+        posix_spawnattr_destroy(&attributes);
         posix_spawn_file_actions_destroy(&actions);
     }
 
