@@ -156,6 +156,7 @@ struct SettingOption {
     const char * setting;
     const char * option;
     const char * standard;
+    bool has_unit = false; ///< the setting says after the value what it counts: "20 prompts"
 };
 
 constexpr SettingOption setting_options[] = {
@@ -166,8 +167,8 @@ constexpr SettingOption setting_options[] = {
     {"shots", "--shots", "0"},
     {"parse", "--parse", "logprobs"},
     {"min_correlation", "--min-correlation", "0.3"},
-    {"block", "--block", "20"},
-    {"vocabulary", "--vocabulary", "50000"},
+    {"block", "--block", "20", true},
+    {"vocabulary", "--vocabulary", "50000", true},
     {"min_words", "--min-words", "10"},
     {"embedding_model", "--embedding-model", ""},
     {"judge", "--judge", ""},
@@ -193,24 +194,22 @@ constexpr OwnDefaults own_defaults[] = {
 };
 
 void add_settings(Command & command, const Json & settings, const std::string & name) {
-    const auto add = [&](const char * setting, const char * option, const char * standard) {
-        const std::string stored = text_at(settings, setting);
-        const std::string named = setting;
-        const bool whole = named == "judge" || named == "embedding_model"; // what a user wrote, spaces and all
-        const std::string value = whole ? stored : stored.substr(0, stored.find(' '));
-        if (!value.empty() && value != standard) {
-            command.option(option, value);
+    const auto add = [&](const SettingOption & one) {
+        const std::string stored = text_at(settings, one.setting);
+        const std::string value = one.has_unit ? stored.substr(0, stored.find(' ')) : stored;
+        if (!value.empty() && value != one.standard) {
+            command.option(one.option, value);
         }
     };
     for (const SettingOption & one : setting_options) {
-        add(one.setting, one.option, one.standard);
+        add(one);
     }
     for (const OwnDefaults & own : own_defaults) {
         if (name == own.evaluation) {
-            add("max_tokens", "--max-tokens", own.max_tokens);
+            add({"max_tokens", "--max-tokens", own.max_tokens});
             if (*own.samples != '\0') {
-                add("samples", "--samples", own.samples);
-                add("temperature", "--temperature", own.temperature);
+                add({"samples", "--samples", own.samples});
+                add({"temperature", "--temperature", own.temperature});
             }
         }
     }

@@ -223,9 +223,11 @@ TEST_F(Report, CommandsNameTheModelThatEmbeds) {
     const Json evaluation = Json::parse(R"json({"evaluation": "diversity", "file": "x.json", "seed": 0,
         "bootstraps": 1000, "confidence": 0.95, "variants": [{"name": "base"}], "settings": {"block": "20 prompts",
         "vocabulary": "50000 (V of EAD)", "embedding": "tiny bert, pooling: mean",
-        "embedding_model": "my models/e.gguf"}})json");
+        "embedding_model": "my models/e.gguf", "input": "my queries.txt",
+        "chat_template_kwargs": "{\"thinking\": false}"}})json");
     EXPECT_EQ(evaluation_command(model, evaluation),
-              "valuelens eval diversity -m m.gguf --embedding-model 'my models/e.gguf' --output x.json");
+              "valuelens eval diversity -m m.gguf --input 'my queries.txt' --embedding-model 'my models/e.gguf' "
+              "--chat-template-kwargs '{\"thinking\": false}' --output x.json");
 }
 
 TEST_F(Report, CommandsAreQuoted) {
