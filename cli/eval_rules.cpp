@@ -71,8 +71,7 @@ void setup_diversity(CLI::App & parent, Context & context) {
         ->check(positive_number());
     command
         ->add_option("--embedding-model", diversity.embedding_model,
-                     "Whose vectors of the texts are compared: an embedding model (GGUF file, or NAME[:TYPE] of the "
-                     "catalogue) (the evaluated model's own states)")
+                     "An embedding model, by whose vectors texts are compared (the evaluated model's own states)")
         ->type_name("MODEL");
     add("--min-words", diversity.min_words, "A corpus with fewer words is left out", "N")->check(non_negative_number());
 }

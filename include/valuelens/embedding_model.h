@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <span>
 #include <stop_token>
@@ -44,5 +45,8 @@ private:
     explicit EmbeddingModel(std::unique_ptr<Impl> impl);
     std::unique_ptr<Impl> impl_;
 };
+
+/// Opens one when it is first needed.
+using OpenEmbedding = std::function<std::shared_ptr<EmbeddingModel>()>;
 
 } // namespace valuelens

@@ -2,7 +2,6 @@
 
 #include <cstddef>
 #include <filesystem>
-#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -29,9 +28,9 @@ struct DiversityOptions {
     std::size_t block = 20;  ///< prompts whose first answers are one corpus
     std::size_t vocabulary = 50000; ///< V of EAD, the same for each n
     std::size_t min_words = 10;     ///< a corpus is dropped where a variant has fewer words in it
-    std::string embedding_model; ///< whose vectors of the texts are compared, as it was named, for the result; empty:
-                                 ///< the states of the model that is evaluated
-    std::function<std::shared_ptr<EmbeddingModel>()> open_embedding; ///< loads it, before anything is generated
+    std::string embedding_model;  ///< whose vectors of the texts are compared, as it was named, for the result; empty:
+                                  ///< the states of the model that is evaluated
+    OpenEmbedding open_embedding; ///< loads it, before anything is generated
 };
 
 /// The value questionnaire under one variant for each value: what steering toward one does to the others.

@@ -22,11 +22,6 @@ namespace {
 constexpr std::size_t batch_tokens = 512;
 constexpr std::size_t batch_texts = 32;
 
-struct ContextDeleter {
-    void operator()(llama_context * context) const { llama_free(context); }
-};
-using ContextPtr = std::unique_ptr<llama_context, ContextDeleter>;
-
 bool stop_requested(void * stop) {
     return static_cast<const std::stop_token *>(stop)->stop_requested();
 }
@@ -43,10 +38,7 @@ std::optional<int> stated_pooling(const llama_model * model, const std::string &
 
 } // namespace
 
-struct EmbeddingModel::Impl {
-    ModelOptions options;
-    ModelInfo info;
-    std::unique_ptr<llama_model, ModelDeleter> model;
+struct EmbeddingModel::Impl : LoadedWeights {
     enum llama_pooling_type pooling = LLAMA_POOLING_TYPE_MEAN; // the type's name is a function's as well
     std::string pooling_text;
 
@@ -123,10 +115,10 @@ struct EmbeddingModel::Impl {
         std::vector<llama_pos> positions;
         std::vector<llama_seq_id> ids;
         for (std::size_t sequence = 0; sequence < batch.size(); ++sequence) {
-            for (const llama_token token : texts[batch[sequence]]) {
-                const bool first = ids.empty() || ids.back() != static_cast<llama_seq_id>(sequence);
-                positions.push_back(first ? 0 : positions.back() + 1);
-                tokens.push_back(token);
+            const std::vector<llama_token> & text = texts[batch[sequence]];
+            for (std::size_t position = 0; position < text.size(); ++position) {
+                tokens.push_back(text[position]);
+                positions.push_back(static_cast<llama_pos>(position));
                 ids.push_back(static_cast<llama_seq_id>(sequence));
             }
         }
@@ -173,12 +165,7 @@ EmbeddingModel::~EmbeddingModel() = default;
 
 std::shared_ptr<EmbeddingModel> EmbeddingModel::load(const ModelOptions & options, ProgressSink & progress,
                                                      std::stop_token stop) {
-    ensure_backend();
-    auto impl = std::make_unique<Impl>();
-    impl->options = options;
-    impl->options.threads = threads_of(options);
-    impl->info = read_model_info(options.path);
-    impl->model = load_weights(options, progress, stop);
+    auto impl = std::make_unique<Impl>(load_weights(options, progress, stop));
     llama_model * model = impl->model.get();
     if ((llama_model_has_encoder(model) && llama_model_has_decoder(model)) || llama_model_is_diffusion(model) ||
         llama_vocab_type(llama_model_get_vocab(model)) == LLAMA_VOCAB_TYPE_NONE) {

@@ -29,8 +29,12 @@ bool on_load_progress(float fraction, void * user_data) {
 
 } // namespace
 
-std::unique_ptr<llama_model, ModelDeleter> load_weights(const ModelOptions & options, ProgressSink & progress,
-                                                        const std::stop_token & stop) {
+LoadedWeights load_weights(const ModelOptions & options, ProgressSink & progress, const std::stop_token & stop) {
+    ensure_backend();
+    LoadedWeights loaded{options, read_model_info(options.path), nullptr};
+    if (loaded.options.threads <= 0) {
+        loaded.options.threads = std::max(1, common_cpu_get_num_math());
+    }
     llama_model_params parameters = llama_model_default_params();
     parameters.n_gpu_layers = options.n_gpu_layers;
     LoadWatch watch{progress, stop};
@@ -38,9 +42,9 @@ std::unique_ptr<llama_model, ModelDeleter> load_weights(const ModelOptions & opt
     parameters.progress_callback_user_data = &watch;
     take_backend_errors();
     progress.start("load " + std::filesystem::path(options.path).filename().string(), 100, "%");
-    std::unique_ptr<llama_model, ModelDeleter> model(llama_model_load_from_file(options.path.c_str(), parameters));
+    loaded.model.reset(llama_model_load_from_file(options.path.c_str(), parameters));
     progress.finish();
-    if (!model) {
+    if (!loaded.model) {
         if (stop.stop_requested()) {
             fail(ErrorKind::interrupted, "stopped while loading {}", options.path);
         }
@@ -48,11 +52,7 @@ std::unique_ptr<llama_model, ModelDeleter> load_weights(const ModelOptions & opt
         fail(ErrorKind::model, "{}: llama.cpp cannot load it ({})", options.path,
              cause.empty() ? "no cause given" : cause);
     }
-    return model;
-}
-
-int threads_of(const ModelOptions & options) {
-    return options.threads > 0 ? options.threads : std::max(1, common_cpu_get_num_math());
+    return loaded;
 }
 
 } // namespace valuelens

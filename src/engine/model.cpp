@@ -31,12 +31,7 @@ Model::Model(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Model::~Model() = default;
 
 std::shared_ptr<Model> Model::load(const ModelOptions & options, ProgressSink & progress, std::stop_token stop) {
-    ensure_backend();
-    auto impl = std::make_unique<Impl>();
-    impl->options = options;
-    impl->options.threads = threads_of(options);
-    impl->info = read_model_info(options.path);
-    impl->model = load_weights(options, progress, stop);
+    auto impl = std::make_unique<Impl>(load_weights(options, progress, stop));
     llama_model * model = impl->model.get();
     impl->vocab = llama_model_get_vocab(model);
     if (!llama_model_has_decoder(model) || llama_model_has_encoder(model) || llama_model_is_diffusion(model) ||

@@ -65,9 +65,6 @@ public:
 private:
     void learn();
 
-    struct ContextDeleter {
-        void operator()(llama_context * context) const { llama_free(context); }
-    };
     struct PoolDeleter {
         void operator()(ggml_threadpool * pool) const;
     };
@@ -76,7 +73,7 @@ private:
     SessionOptions options_;
     std::unique_ptr<Hooks> hooks_;
     std::unique_ptr<ggml_threadpool, PoolDeleter> pool_; // outlives the context
-    std::unique_ptr<llama_context, ContextDeleter> context_;
+    ContextPtr context_;
     std::stop_token stop_;
     bool shares_addition_ = false;
     double decode_seconds_ = 0;

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "base/fail.h"
 #include "base/folder.h"
 #include "base/hash.h"
@@ -60,7 +62,7 @@ public:
         return judge_;
     }
 
-    std::function<std::shared_ptr<EmbeddingModel>()> embedding_opener() const {
+    OpenEmbedding embedding_opener() const {
         return valuelens::embedding_opener(run_.config.written.embedding_model, options_, run_.progress, run_.stop);
     }
 
@@ -114,14 +116,16 @@ void check_evaluate_config(const RunConfig & config, const ConceptSet & concepts
     matrix_cells(chosen_matrix(config), concepts);
     matrix_cells(written_matrix(config), concepts);
     run_judge(config);
-    for (const std::string & name : wanted_evaluations(config)) {
+    const std::vector<std::string> wanted = wanted_evaluations(config);
+    for (const std::string & name : wanted) {
         make_run_task(name, config, concepts, {});
         if (name == "diversity" && !config.written.embedding_model.empty()) {
             require_known_model(config.written.embedding_model, "evaluate_written.embedding_model");
         }
-        if (is_judged(name) && !config.written.judge_model.empty()) {
-            require_known_model(config.written.judge_model, "evaluate_written.model");
-        }
+    }
+    const bool judged = std::any_of(wanted.begin(), wanted.end(), is_judged);
+    if (judged && !config.written.judge_model.empty()) {
+        require_known_model(config.written.judge_model, "evaluate_written.model");
     }
 }
 

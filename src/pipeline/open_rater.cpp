@@ -24,9 +24,8 @@ ModelOptions options_beside(const std::string & model, const ModelOptions & othe
     return options;
 }
 
-std::function<std::shared_ptr<EmbeddingModel>()> embedding_opener(const std::string & model, const ModelOptions & other,
-                                                                  ProgressSink & progress,
-                                                                  const std::stop_token & stop) {
+OpenEmbedding embedding_opener(const std::string & model, const ModelOptions & other, ProgressSink & progress,
+                               const std::stop_token & stop) {
     return [model, other, &progress, stop] {
         return EmbeddingModel::load(options_beside(model, other, progress, stop), progress, stop);
     };

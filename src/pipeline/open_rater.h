@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <stop_token>
 #include <string>
@@ -41,9 +40,8 @@ ModelOptions options_beside(const std::string & model, const ModelOptions & othe
                             const std::stop_token & stop);
 
 /// Opens an embedding model beside another model: what DiversityOptions::open_embedding is.
-std::function<std::shared_ptr<EmbeddingModel>()> embedding_opener(const std::string & model, const ModelOptions & other,
-                                                                  ProgressSink & progress,
-                                                                  const std::stop_token & stop);
+OpenEmbedding embedding_opener(const std::string & model, const ModelOptions & other, ProgressSink & progress,
+                               const std::stop_token & stop);
 
 /// Fetches and loads a local judge, or asks a server what it offers. Null where nobody judges. Warns where judge and
 /// subject are the same model. `role` ("judge", "classifier") and `option` (what names it: "--judge") stand in

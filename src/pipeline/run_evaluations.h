@@ -1,6 +1,5 @@
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -34,7 +33,7 @@ RaterRequest run_judge(const RunConfig & config);
 /// What evaluations use beside the subject. All may be empty to check a config.
 struct TaskTools {
     std::shared_ptr<Rater> judge;
-    std::function<std::shared_ptr<EmbeddingModel>()> open_embedding;
+    OpenEmbedding open_embedding;
     JudgedFiles files;
 };
 

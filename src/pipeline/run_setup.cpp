@@ -1,8 +1,7 @@
 #include "pipeline/run_setup.h"
 
-#include <algorithm>
-
 #include "base/fail.h"
+#include "registry/catalogue.h"
 #include "valuelens/models.h"
 
 namespace valuelens {
@@ -85,23 +84,20 @@ std::optional<fs::path> local_model(const std::string & spec) {
         return spec;
     }
     const std::string name = spec.substr(0, spec.find(':'));
-    for (const CatalogueEntry & entry : catalogue()) {
-        if (entry.name == name) {
-            const fs::path file = cached_model_path(
-                name, spec.find(':') == std::string::npos ? entry.default_type : spec.substr(spec.find(':') + 1));
-            return fs::exists(file) ? std::optional(file) : std::nullopt;
-        }
+    const CatalogueEntry * entry = find_in_catalogue(name);
+    if (entry == nullptr) {
+        return std::nullopt;
     }
-    return std::nullopt;
+    const fs::path file = cached_model_path(
+        name, spec.find(':') == std::string::npos ? entry->default_type : spec.substr(spec.find(':') + 1));
+    return fs::exists(file) ? std::optional(file) : std::nullopt;
 }
 
 std::optional<ModelInfo> require_known_model(const std::string & spec, const std::string & key) {
     if (const std::optional<fs::path> file = local_model(spec)) {
         return read_model_info(file->string());
     }
-    const std::string name = spec.substr(0, spec.find(':'));
-    const std::vector<CatalogueEntry> & known = catalogue();
-    if (std::none_of(known.begin(), known.end(), [&](const CatalogueEntry & entry) { return entry.name == name; })) {
+    if (find_in_catalogue(spec.substr(0, spec.find(':'))) == nullptr) {
         fail(ErrorKind::model, "{}: '{}' is neither a file nor a name of `valuelens models list`; correct it", key,
              spec);
     }

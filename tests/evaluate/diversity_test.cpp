@@ -40,6 +40,18 @@ protected:
         return evaluation.find(measure)->scores[variant].estimate.value;
     }
 
+    /// The base alone, with an answer of its own to each prompt and draw.
+    static FakeRespondent plain_writer() {
+        FakeRespondent respondent({"base"});
+        respondent.on_write = [](const std::string & prompt, std::size_t, std::size_t sample) {
+            return answer(prompt + " one two three four " + std::to_string(sample), {1});
+        };
+        respondent.on_embed = [](const std::string &) {
+            return std::vector<float>{1};
+        };
+        return respondent;
+    }
+
     /// Each as reason, count, unit and variant.
     static std::vector<std::string> drops(const Evaluation & evaluation) {
         std::vector<std::string> all;
@@ -212,13 +224,7 @@ TEST_F(Diversity, AVariantThatCutsTheOthersIsNamed) {
 }
 
 TEST_F(Diversity, OneBlockHasNoIntervalAndANoteSaysWhatToDo) {
-    FakeRespondent respondent({"base"});
-    respondent.on_write = [](const std::string & prompt, std::size_t, std::size_t sample) {
-        return answer(prompt + " one two three four " + std::to_string(sample), {1});
-    };
-    respondent.on_embed = [](const std::string &) {
-        return std::vector<float>{1};
-    };
+    FakeRespondent respondent = plain_writer();
     const Evaluation one = diversity_task(options())->run(respondent, {.limit = 2, .bootstraps = 20});
     EXPECT_TRUE(std::isnan(one.find("across_distinct_1")->scores[0].estimate.low));
     ASSERT_EQ(one.notes.size(), 1u);
@@ -233,13 +239,7 @@ TEST_F(Diversity, OneBlockHasNoIntervalAndANoteSaysWhatToDo) {
 TEST_F(Diversity, AnEmbeddingModelIsOpenedBeforeAnythingIsWritten) {
     const auto model = EmbeddingModel::load(
         {.path = test::TinyEmbeddingModel(test::TinyEmbeddingModel::mean).write(folder_ / "e.gguf"), .threads = 1});
-    FakeRespondent respondent({"base"});
-    respondent.on_write = [](const std::string & prompt, std::size_t, std::size_t) {
-        return answer(prompt + " one two three four five", {1});
-    };
-    respondent.on_embed = [](const std::string &) {
-        return std::vector<float>{1};
-    };
+    FakeRespondent respondent = plain_writer();
     DiversityOptions by = options();
     by.embedding_model = "e.gguf";
     by.open_embedding = [&] {
@@ -258,13 +258,7 @@ TEST_F(Diversity, TheFormOfTheInputIsStatedAndWhatItLacksIsCounted) {
         {"id": "b", "conversations": [{"from": "human", "value": "First?"}]},
         {"id": "c", "conversations": [{"from": "gpt", "value": "Hello."}]},
         {"id": "d", "conversations": [{"from": "human", "value": "Second?"}]}])");
-    FakeRespondent respondent({"base"});
-    respondent.on_write = [](const std::string & prompt, std::size_t, std::size_t) {
-        return answer(prompt + " one two three four five", {1});
-    };
-    respondent.on_embed = [](const std::string &) {
-        return std::vector<float>{1};
-    };
+    FakeRespondent respondent = plain_writer();
     DiversityOptions share = options();
     share.input = folder_ / "share.json";
     const Evaluation result = diversity_task(share)->run(respondent, {.bootstraps = 0});
